@@ -1,0 +1,1 @@
+"""Container engines: small protocols, and the one file that talks to Docker."""

@@ -1,0 +1,153 @@
+"""What the rest of the program needs of a container engine, as small protocols and frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+
+class StoreKind(StrEnum):
+    """Where the engine keeps images, which decides what its image ID means."""
+
+    GRAPH_DRIVER = "graph-driver"
+    CONTAINERD = "containerd"
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What an engine says of itself."""
+
+    name: str
+    """"docker" or "podman"."""
+    version: str
+    api_version: str
+    store: StoreKind
+    storage_driver: str
+    root: str
+    """Where it keeps its data, on its own machine."""
+    local: bool
+    """Whether it sees this machine's files (a Unix socket), so that folders can be mounted."""
+    rootless: bool
+    cpus: int
+    memory: int
+    """Bytes."""
+    architecture: str
+    cgroup_version: str
+    gpu_runtimes: tuple[str, ...]
+    init: bool
+    """Whether it can put an init process in front of a container."""
+
+
+@dataclass(frozen=True)
+class EngineImage:
+    """An image the engine holds."""
+
+    engine_id: str
+    """The engine's own ``.Id``: the config digest or the manifest digest, by store kind."""
+    diff_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder or file of this machine, seen inside at ``target``."""
+
+    source: Path
+    target: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """One container to run to its end."""
+
+    image: str
+    """Any reference the engine resolves locally; never pulled."""
+    argv: tuple[str, ...] | None = None
+    """``None``: the image's own command."""
+    entrypoint: tuple[str, ...] | None = None
+    """``None``: the image's own entrypoint; ``()``: none at all."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    """"uid:gid"; empty: the image's."""
+    workdir: str | None = None
+    mounts: tuple[Mount, ...] = ()
+    network: bool = False
+    cpus: float | None = None
+    memory: int | None = None
+    """Bytes."""
+    shm: int | None = None
+    """Bytes."""
+    timeout: float | None = None
+    """Seconds."""
+    gpus: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] | None = None
+    """``None``: the engine's defaults; else all are dropped but these."""
+
+
+@dataclass(frozen=True)
+class ContainerResult:
+    """How a container ended."""
+
+    exit_code: int
+    seconds: float
+    out_of_memory: bool
+    timed_out: bool
+    peak_memory: int | None
+    """Bytes, where the engine could say."""
+
+
+class ImageStore(Protocol):
+    """Holds images."""
+
+    def find_image(self, reference: str) -> EngineImage | None:
+        """Return the image that ``reference`` names here, or ``None``; never pulls."""
+
+    def load_archive(self, chunks: Iterable[bytes]) -> None:
+        """Load an archive in the ``docker save``/OCI layout; raise ``EngineError`` when the engine refuses."""
+
+    def tag_image(self, reference: str, tag: str) -> None:
+        """Give an image another name."""
+
+    def remove_image(self, reference: str) -> None:
+        """Forget a name; remove the image when it was the last one. Absent is fine."""
+
+    def pull_image(self, reference: str) -> str:
+        """Pull from a registry; return ``name@sha256:…``."""
+
+    def save_image(self, reference: str) -> Iterable[bytes]:
+        """Yield the image as a ``docker save`` archive."""
+
+
+class Runner(Protocol):
+    """Runs containers."""
+
+    def run_container(self, spec: ContainerSpec, on_output: Callable[[str, bytes], None]) -> ContainerResult:
+        """Run to the end, handing over output as it comes (``"stdout"`` or ``"stderr"``, bytes).
+
+        Removes the container whatever happens. On KeyboardInterrupt or SIGTERM it is stopped at once,
+        and ``Interrupted`` is raised.
+        """
+
+    def run_step(
+        self, image: str, argv: Sequence[str], *, stdin: BinaryIO | None, on_output: Callable[[bytes], None],
+        stdout: BinaryIO | None, env: Mapping[str, str], timeout: float,
+    ) -> int:
+        """Run ``argv`` as root without network, ``stdin`` streamed in, ``stdout`` streamed out; return its exit code."""
+
+    def export_step(
+        self, image: str, argv: Sequence[str], *, files: Iterable[bytes] | None, env: Mapping[str, str],
+        on_output: Callable[[bytes], None], timeout: float,
+    ) -> Iterable[bytes]:
+        """Unpack the tar ``files`` at ``/`` of a new container, run ``argv`` in it as root without network, and yield
+        the whole root file system as a tar. Raises ``BuildError`` when ``argv`` fails."""
+
+
+class Engine(ImageStore, Runner, Protocol):
+    """A whole engine."""
+
+    def info(self) -> EngineInfo:
+        """Ask the engine about itself."""

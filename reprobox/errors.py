@@ -1,0 +1,90 @@
+"""The one error family: every failure a user can meet has an exit code and a hint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ReproboxError(Exception):
+    """Base of every expected failure.
+
+    ``message`` says what happened and to which file or key, ``hint`` what to do next.
+    """
+
+    exit_code = 70
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class UsageError(ReproboxError):
+    """The command line asks for something that cannot be done."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in a file; ``line`` and ``column`` count from 1 (0: the whole file)."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        key = f" {self.key}:" if self.key else ""
+        hint = f"\n  hint: {self.hint}" if self.hint else ""
+        return f"{where}:{key} {self.message}{hint}"
+
+
+class SpecError(ReproboxError):
+    """A spec that cannot be used; carries every problem found in it, in file order."""
+
+    exit_code = 3
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class LockError(ReproboxError):
+    """The lock is missing, stale, damaged, or cannot be made."""
+
+    exit_code = 4
+
+
+class EngineError(ReproboxError):
+    """No container engine answers, or the one that does cannot do what is needed."""
+
+    exit_code = 5
+
+
+class BuildError(ReproboxError):
+    """The image could not be made."""
+
+    exit_code = 6
+
+
+class FetchError(BuildError):
+    """Something the lock names could not be had with the hash it names."""
+
+
+class RunError(ReproboxError):
+    """The user's program failed; its own exit code is in the run record."""
+
+    exit_code = 7
+
+
+class Interrupted(ReproboxError):
+    """The user pressed Ctrl-C or the process was asked to end."""
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""Canonical layer tars: the same files make the same bytes, on every machine."""
