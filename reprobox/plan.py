@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 
-from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, PythonTarget, Wheel
-from reprobox.spec.model import Level
+from reprobox.determinism import decide_environment, decide_switches
+from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Lock, PythonTarget, Wheel, lock_digest
+from reprobox.spec.model import Level, Spec
 
 
 @dataclass(frozen=True, order=True)
@@ -50,3 +53,58 @@ class Plan:
     stages: tuple[StagePlan, ...]
     spec_digest: str
     lock_digest: str
+
+
+IMAGE_PATH = "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The image's PATH: the environment of packages first."""
+_FIXED_ENVIRONMENT = {
+    "HOME": "/home/reprobox",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "LOGNAME": "reprobox",
+    "PATH": IMAGE_PATH,
+    # The source is not writable inside, and bytecode of packages is already there.
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "TZ": "UTC",
+    "USER": "reprobox",
+    "VIRTUAL_ENV": "/opt/venv",
+}
+
+
+def make_plan(spec: Spec, lock: Lock, source: tuple[SourceFile, ...]) -> Plan:
+    """Fill in every default; the spec's own ``env`` is put over the image's and the level's."""
+    switches = decide_switches(spec)
+    return Plan(
+        name=spec.name,
+        seed=spec.seed,
+        level=spec.determinism.level,
+        switches=tuple(switches.items()),
+        env=tuple(sorted({**_FIXED_ENVIRONMENT, **decide_environment(switches), **spec.env}.items())),
+        base=lock.base,
+        python=lock.python,
+        system=lock.system,
+        wheels=lock.wheels,
+        run=spec.run,
+        source=source,
+        stages=plan_stages(spec),
+        spec_digest=spec_digest(spec),
+        lock_digest=lock_digest(lock),
+    )
+
+
+def plan_stages(spec: Spec) -> tuple[StagePlan, ...]:
+    """Return what a run does, in order; a plain ``command`` is one stage named "train"."""
+    if spec.command is not None:
+        return (StagePlan("train", spec.command, spec.outputs),)
+    if spec.stages is None:
+        return ()
+    named = (("prepare", spec.stages.prepare), ("train", spec.stages.train), ("predict", spec.stages.predict))
+    return tuple(StagePlan(name, stage.command, stage.outputs) for name, stage in named if stage is not None)
+
+
+def spec_digest(spec: Spec) -> str:
+    """Digest of what the spec means: comments, key order and spelled-out defaults do not change it."""
+    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

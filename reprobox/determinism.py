@@ -1,0 +1,102 @@
+"""What a determinism level means: the switches the runtime sets and the variables the image carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reprobox.spec.model import Determinism, Level, Spec
+
+Switch = bool | int | str
+
+# MKL_CBWR=COMPATIBLE is what makes Intel's and AMD's processors agree; AVX2 alone is ignored on AMD.
+# https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2025-0/obtaining-numerically-reproducible-results.html
+_PORTABLE: Mapping[str, Mapping[str, str]] = {
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_CBWR": "COMPATIBLE",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+    },
+    "baseline": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA",
+        "MKL_CBWR": "COMPATIBLE",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+    },
+}
+
+
+def decide_switches(spec: Spec) -> dict[str, Switch]:
+    """Return every switch of the spec's level, with the spec's own settings put over them.
+
+    At ``off`` only what the spec sets itself remains; at ``seeded`` the hash seed besides.
+    """
+    chosen = {**_level_switches(spec), **_overrides(spec.determinism)}
+    return dict(sorted(chosen.items()))
+
+
+def _level_switches(spec: Spec) -> dict[str, Switch]:
+    match spec.determinism.level:
+        case Level.OFF:
+            return {}
+        case Level.SEEDED:
+            return {"hash_seed": spec.seed}
+        case Level.BITWISE:
+            return _bitwise_switches(spec.seed)
+        case Level.PORTABLE:
+            return {**_bitwise_switches(spec.seed), "cpu": "avx2"}
+
+
+def _bitwise_switches(seed: int) -> dict[str, Switch]:
+    return {
+        "hash_seed": seed,
+        "threads": 1,
+        "deterministic_kernels": True,
+        "cudnn_benchmark": False,
+        "tf32": False,
+        "cublas_workspace": ":4096:8",
+        # Filling is for programs that read memory before writing it; valid ones get the same bits without, and faster.
+        "fill_uninitialized_memory": False,
+    }
+
+
+def _overrides(determinism: Determinism) -> dict[str, Switch]:
+    return {
+        name: value
+        for name, value in determinism.model_dump(exclude={"level"}, exclude_none=True).items()
+        if isinstance(value, bool | int | str)
+    }
+
+
+def decide_environment(switches: Mapping[str, Switch]) -> dict[str, str]:
+    """Return the variables that must be set before the interpreter or a library starts, for these switches."""
+    env: dict[str, str] = {}
+    if "hash_seed" in switches:
+        env["PYTHONHASHSEED"] = str(switches["hash_seed"])
+    if "threads" in switches:
+        env |= _thread_variables(str(switches["threads"]))
+    if switches.get("deterministic_kernels"):
+        # TensorFlow 2.1 and newer read it, also where enable_op_determinism() exists.
+        env["TF_DETERMINISTIC_OPS"] = "1"
+    if "cublas_workspace" in switches:
+        # cuBLAS reads it when a handle is made, so it must precede the process: CUDA 10.2 and newer.
+        env["CUBLAS_WORKSPACE_CONFIG"] = str(switches["cublas_workspace"])
+    if "cpu" in switches:
+        env |= _PORTABLE[str(switches["cpu"])]
+    return env
+
+
+def _thread_variables(count: str) -> dict[str, str]:
+    return {
+        "MKL_DYNAMIC": "FALSE",
+        "MKL_NUM_THREADS": count,
+        "NUMEXPR_NUM_THREADS": count,
+        "OMP_DYNAMIC": "FALSE",
+        "OMP_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "TF_NUM_INTEROP_THREADS": count,
+        "TF_NUM_INTRAOP_THREADS": count,
+    }
