@@ -1,0 +1,94 @@
+"""What a run left behind, as data: written once, compared and reported later."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from reprobox.host import Host
+
+RECORD_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """One file under ``/output``."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class EngineRecord:
+    """The engine that ran it."""
+
+    name: str
+    version: str
+    api_version: str
+    store: str
+    storage_driver: str
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """How one stage went."""
+
+    name: str
+    command: tuple[str, ...]
+    exit_code: int
+    seconds: float
+    """Wall time of the container."""
+    peak_memory: int | None
+    """Bytes; the largest figure that the engine or the processes themselves reported."""
+    out_of_memory: bool
+    timed_out: bool
+
+
+@dataclass(frozen=True)
+class RuntimeRecord:
+    """What the runtime inside the container says it did, in all processes together."""
+
+    processes: tuple[dict[str, Any], ...]
+    """The processes' own fragments, sorted by start; ``docs/runtime.md`` lists the fields."""
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run: ``.reprobox/runs/<id>/run.json``."""
+
+    schema_version: int
+    id: str
+    name: str
+    started: str
+    """UTC, ISO 8601."""
+    reprobox: str
+    image_digest: str
+    spec_digest: str
+    lock_digest: str
+    seed: int
+    level: str
+    switches: dict[str, bool | int | str]
+    environment: dict[str, str]
+    gpu: bool
+    network: bool
+    host: Host
+    engine: EngineRecord
+    inputs: dict[str, str]
+    """Name -> sha256, checked before the run."""
+    stages: tuple[StageRecord, ...]
+    exit_code: int
+    """Of the first stage that failed; 0 when none did."""
+    seconds: float
+    runtime: RuntimeRecord
+    outputs: tuple[OutputFile, ...]
+    missing_outputs: tuple[str, ...]
+    """What the spec declares and the run did not leave."""
+    warnings: tuple[str, ...]
+
+
+def format_record(record: RunRecord) -> str:
+    """Return the record as JSON, ``schema_version`` first and the rest in the order of the fields."""
+    return json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n"
