@@ -100,7 +100,7 @@ def _make_run_folder(request: RunRequest) -> Path:
 def _choose_stages(request: RunRequest) -> tuple[StagePlan, ...]:
     if request.command:
         return (StagePlan("command", request.command, ()),)
-    # The entrypoint knows the stages' commands from the contract; it is asked by name, as a judge without reprobox would.
+    # The entrypoint knows the commands from the contract: ask by name, as a judge without reprobox would.
     return tuple(replace(stage, command=(f"@{stage.name}",)) for stage in request.stages)
 
 

@@ -1,0 +1,69 @@
+"""Turn an exception into a message, an exit code and, for a bug, a report file."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import traceback
+from pathlib import Path
+
+from reprobox import __version__
+from reprobox.errors import Interrupted, ReproboxError, SpecError
+from reprobox.files import write_atomic
+
+BUG = 70
+
+
+def report_failure(exc: BaseException, *, as_json: bool, reports: Path) -> int:
+    """Say on stderr what went wrong (as one JSON object on stdout besides, when asked) and return the exit code.
+
+    A failure nobody foresaw is written to a file in ``reports`` with its traceback, and named.
+    """
+    error = _translate(exc, reports)
+    print(f"error: {error}" if not isinstance(error, SpecError) else str(error), file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": describe_error(error)}))
+    return error.exit_code
+
+
+def describe_error(error: ReproboxError) -> dict[str, object]:
+    """Return the error for machines."""
+    described: dict[str, object] = {
+        "kind": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
+    if isinstance(error, SpecError):
+        described["problems"] = [vars(problem) for problem in error.problems]
+    return described
+
+
+def _translate(exc: BaseException, reports: Path) -> ReproboxError:
+    if isinstance(exc, ReproboxError):
+        return exc
+    if isinstance(exc, KeyboardInterrupt):
+        return Interrupted("interrupted")
+    if isinstance(exc, OSError) and exc.strerror:
+        where = f"{exc.filename}: " if exc.filename else ""
+        error = ReproboxError(f"{where}{exc.strerror}", hint=_write_report(exc, reports))
+        error.exit_code = BUG
+        return error
+    return ReproboxError(f"a bug in reprobox: {type(exc).__name__}: {exc}", hint=_write_report(exc, reports))
+
+
+def _write_report(exc: BaseException, reports: Path) -> str:
+    text = "".join(
+        (
+            f"reprobox {__version__}, Python {platform.python_version()}, {platform.platform()}\n",
+            f"arguments: {sys.argv[1:]}\n\n",
+            *traceback.format_exception(exc),
+        )
+    )
+    path = reports / "failure.log"
+    try:
+        write_atomic(path, text)
+    except OSError:
+        return "the details could not be written to a file:\n" + text
+    return f"the details are in {path}; please report them"
