@@ -1,0 +1,48 @@
+"""What is looked at, and what is not, under a run's output folder."""
+
+import os
+
+import pytest
+
+from reprobox.outputs import find_missing, list_outputs
+from reprobox.records import OutputFile
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_every_file_is_listed_with_its_hash(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/a.pt").write_bytes(b"")
+    (tmp_path / "b.csv").write_bytes(b"1,2\n")
+    files, warnings = list_outputs(tmp_path)
+    assert [(file.path, file.size) for file in files] == [("b.csv", 4), ("models/a.pt", 0)]
+    assert files[1].sha256 == EMPTY
+    assert warnings == ()
+
+
+def test_links_are_reported_and_never_followed(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    output = tmp_path / "output"
+    output.mkdir()
+    (output / "link").symlink_to(secret)
+    (output / "folder").symlink_to("/etc")
+    files, warnings = list_outputs(output)
+    assert files == ()
+    assert len(warnings) == 2
+
+
+def test_a_pipe_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    files, warnings = list_outputs(tmp_path)
+    assert files == ()
+    assert warnings == ("output 'pipe' was not read: it is not a regular file",)
+
+
+@pytest.mark.parametrize(
+    ("declared", "missing"),
+    [("model.pt", False), ("models/", False), ("models", False), ("*.pt", False), ("models/*.bin", True), ("pt", True)],
+)
+def test_declared_outputs_may_be_files_folders_or_globs(declared, missing):
+    present = (OutputFile("model.pt", EMPTY, 0), OutputFile("models/a.h5", EMPTY, 0))
+    assert find_missing((declared,), present) == ((declared,) if missing else ())
