@@ -16,7 +16,8 @@ from reprobox.errors import UsageError
 from reprobox.failure import report_failure
 
 if TYPE_CHECKING:
-    from reprobox.workflow import Project, Settings
+    from reprobox.settings import Settings
+    from reprobox.workflow import Project
 
 
 class _Boundary(TyperGroup):
@@ -190,7 +191,7 @@ def _open(spec: Path) -> tuple[Project, Settings]:
 
 def _settings() -> Settings:
     from reprobox.console import make_reporter
-    from reprobox.workflow import Settings
+    from reprobox.settings import Settings
 
     return Settings(
         cache=_cache_folder(),

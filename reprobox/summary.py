@@ -1,0 +1,76 @@
+"""The short text a command ends with: what came of it and where things are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reprobox.console import format_size
+from reprobox.doctor import Finding, Status
+from reprobox.outcomes import BuildOutcome, RunOutcome
+from reprobox.records import StageRecord
+
+_MARKS = {Status.OK: "ok  ", Status.WARNING: "warn", Status.FAILED: "FAIL"}
+_MOST_OUTPUTS = 12
+
+
+def describe_build(outcome: BuildOutcome) -> str:
+    """Return the layers, the digest and the image's name."""
+    total = sum(layer.size for layer in outcome.layers)
+    new = [layer for layer in outcome.layers if not layer.cached]
+    lines = [
+        f"{format_size(layer.size):>10}  {'cached' if layer.cached else 'new':6}  {layer.what}"
+        for layer in outcome.layers
+    ]
+    return "\n".join(
+        (
+            *lines,
+            f"image    {outcome.tag}",
+            f"digest   {outcome.image_digest}",
+            f"         {len(outcome.layers)} layers, {format_size(total)}; {len(new)} new; {outcome.seconds:.1f} s",
+        )
+    )
+
+
+def describe_run(outcome: RunOutcome) -> str:
+    """Return how each stage went, the outputs with their hashes, and what went wrong."""
+    record = outcome.record
+    lines = [
+        *(_describe_stage(stage) for stage in record.stages),
+        *(f"output   {file.path}  sha256:{file.sha256[:16]}…" for file in record.outputs[:_MOST_OUTPUTS]),
+        *_describe_rest(len(record.outputs) - _MOST_OUTPUTS),
+        *(f"missing  {name}: the spec declares it, the run did not leave it" for name in record.missing_outputs),
+        *(f"warning  {text}" for text in (*record.warnings, *record.runtime.warnings)),
+        f"seed     {record.seed}, level {record.level}",
+        f"record   {outcome.folder / 'run.json'}",
+    ]
+    return "\n".join(lines)
+
+
+def _describe_stage(stage: StageRecord) -> str:
+    memory = f", peak memory {format_size(stage.peak_memory)}" if stage.peak_memory else ""
+    return f"{stage.name:8} {_describe_end(stage)} after {stage.seconds:.1f} s{memory}"
+
+
+def _describe_end(stage: StageRecord) -> str:
+    if stage.timed_out:
+        return "stopped: its time was up (resources.timeout)"
+    if stage.out_of_memory:
+        return "killed: out of memory (resources.memory)"
+    if stage.exit_code:
+        return f"failed with exit code {stage.exit_code}"
+    return "done"
+
+
+def _describe_rest(count: int) -> Iterable[str]:
+    if count > 0:
+        yield f"         … and {count} more"
+
+
+def describe_findings(findings: Iterable[Finding]) -> str:
+    """Return one line a finding, with its hint below it."""
+    lines = []
+    for finding in findings:
+        lines.append(f"{_MARKS[finding.status]}  {finding.name:13} {finding.detail}")
+        if finding.hint:
+            lines.append(f"{'':20}→ {finding.hint}")
+    return "\n".join(lines)
