@@ -106,6 +106,9 @@ class ImageStore(Protocol):
     def find_image(self, reference: str) -> EngineImage | None:
         """Return the image that ``reference`` names here, or ``None``; never pulls."""
 
+    def count_held_layers(self, diff_ids: Sequence[str]) -> int:
+        """Return how many of the first ``diff_ids`` some image here already begins with; a guess may be too low."""
+
     def load_archive(self, chunks: Iterable[bytes]) -> None:
         """Load an archive in the ``docker save``/OCI layout; raise ``EngineError`` when the engine refuses."""
 
@@ -133,14 +136,30 @@ class Runner(Protocol):
         """
 
     def run_step(
-        self, image: str, argv: Sequence[str], *, stdin: BinaryIO | None, on_output: Callable[[bytes], None],
-        stdout: BinaryIO | None, env: Mapping[str, str], timeout: float,
+        self,
+        image: str,
+        argv: Sequence[str],
+        *,
+        stdin: BinaryIO | None,
+        on_output: Callable[[bytes], None],
+        stdout: BinaryIO | None,
+        env: Mapping[str, str],
+        timeout: float,
     ) -> int:
-        """Run ``argv`` as root without network, ``stdin`` streamed in, ``stdout`` streamed out; return its exit code."""
+        """Run ``argv`` as root without network, ``stdin`` and ``stdout`` streamed; return its exit code.
+
+        ``on_output`` gets stderr, and stdout too where ``stdout`` is None. Raises ``BuildError`` after ``timeout``.
+        """
 
     def export_step(
-        self, image: str, argv: Sequence[str], *, files: Iterable[bytes] | None, env: Mapping[str, str],
-        on_output: Callable[[bytes], None], timeout: float,
+        self,
+        image: str,
+        argv: Sequence[str],
+        *,
+        files: Iterable[bytes] | None,
+        env: Mapping[str, str],
+        on_output: Callable[[bytes], None],
+        timeout: float,
     ) -> Iterable[bytes]:
         """Unpack the tar ``files`` at ``/`` of a new container, run ``argv`` in it as root without network, and yield
         the whole root file system as a tar. Raises ``BuildError`` when ``argv`` fails."""
@@ -148,6 +167,9 @@ class Runner(Protocol):
 
 class Engine(ImageStore, Runner, Protocol):
     """A whole engine."""
+
+    def stop_containers(self) -> None:
+        """Kill what this process runs here, from whichever thread; for the end of an interrupted command."""
 
     def info(self) -> EngineInfo:
         """Ask the engine about itself."""

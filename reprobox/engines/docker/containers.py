@@ -1,0 +1,94 @@
+"""One container's life: created, started, stopped, always removed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import docker
+import docker.errors
+
+from reprobox.engines.docker.errors import translate_errors
+from reprobox.engines.docker.owners import OWNER_LABEL, is_gone, name_owner
+from reprobox.errors import EngineError
+
+_GRACE = 2
+"""Seconds between asking a container to end and ending it."""
+
+
+class Containers:
+    """The containers of this process on one engine."""
+
+    def __init__(self, client: docker.APIClient) -> None:
+        self._client: Any = client
+        self._live: set[str] = set()
+        self._lock = threading.Lock()
+        self._swept = False
+
+    @contextmanager
+    def create(self, config: dict[str, Any]) -> Iterator[str]:
+        """Create a container that is removed at the end of the block, whatever happens in it."""
+        self._sweep_once()
+        config["Labels"] = {**config.get("Labels", {}), OWNER_LABEL: name_owner()}
+        with translate_errors("creating a container"):
+            try:
+                container: str = self._client.create_container_from_config(config)["Id"]
+            except docker.errors.ImageNotFound as error:
+                raise EngineError(
+                    f"the container engine has no image {config['Image']}", hint="build it first"
+                ) from error
+        with self._lock:
+            self._live.add(container)
+        try:
+            yield container
+        finally:
+            self._remove(container)
+            with self._lock:
+                self._live.discard(container)
+
+    def start(self, container: str) -> None:
+        """Start a created container."""
+        with translate_errors("starting the container"):
+            self._client.start(container)
+
+    def stop(self, container: str, *, grace: int = _GRACE) -> None:
+        """Ask the container to end, and end it after ``grace`` seconds; one that has ended is fine."""
+        with suppress(EngineError), translate_errors("stopping the container"):
+            if grace:
+                self._client.stop(container, timeout=grace)
+            else:
+                self._client.kill(container)
+
+    def stop_all(self) -> None:
+        """Kill every container of this process, so that the threads that wait for them return."""
+        with self._lock:
+            live = tuple(self._live)
+        for container in live:
+            self.stop(container, grace=0)
+
+    def wait(self, container: str) -> dict[str, Any]:
+        """Wait for the container's end and return its state as the engine describes it."""
+        with translate_errors("waiting for the container"):
+            self._client.wait(container, timeout=None)
+            state: dict[str, Any] = self._client.inspect_container(container)["State"]
+            return state
+
+    def _remove(self, container: str) -> None:
+        with suppress(EngineError), translate_errors("removing the container"):
+            self._client.remove_container(container, v=True, force=True)
+
+    def _sweep_once(self) -> None:
+        with self._lock:
+            swept, self._swept = self._swept, True
+        if not swept:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Remove the containers whose process was killed before it could."""
+        with translate_errors("listing containers"):
+            found = self._client.containers(all=True, filters={"label": OWNER_LABEL})
+        for one in found:
+            if is_gone(one["Labels"][OWNER_LABEL]):
+                self._remove(one["Id"])

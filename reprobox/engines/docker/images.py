@@ -1,0 +1,104 @@
+"""Images in the engine: find, load, tag, remove, pull, save."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import docker
+import docker.errors
+
+from reprobox.engines.base import EngineImage
+from reprobox.engines.docker.errors import refusal, translate_errors
+
+_CHUNK = 1 << 20
+_MOST_INSPECTED = 200
+
+
+class Images:
+    """The image store of one engine."""
+
+    def __init__(self, client: docker.APIClient) -> None:
+        self._client: Any = client
+
+    def find_image(self, reference: str) -> EngineImage | None:
+        """Return the image that ``reference`` names here, or ``None``; never pulls."""
+        with translate_errors(f"looking for the image {reference}"):
+            try:
+                found = self._client.inspect_image(reference)
+            except docker.errors.NotFound:
+                return None
+        return EngineImage(found["Id"], tuple(found["RootFS"].get("Layers") or ()))
+
+    def count_held_layers(self, diff_ids: Sequence[str]) -> int:
+        """Return how many of the first ``diff_ids`` some image here already begins with."""
+        with translate_errors("listing images"):
+            listed = self._client.images(all=False)
+        most = 0
+        for one in sorted(listed, key=_newest_of_ours_first)[:_MOST_INSPECTED]:
+            image = self.find_image(one["Id"])
+            most = max(most, _common_prefix(image.diff_ids, diff_ids)) if image else most
+            if most == len(diff_ids):
+                break
+        return most
+
+    def load_archive(self, chunks: Iterable[bytes]) -> None:
+        """Load an archive in the ``docker save``/OCI layout; raise ``EngineError`` when the engine refuses."""
+        with translate_errors("loading the image"):
+            # quiet: an engine that writes progress nobody reads while it is still being sent to would block.
+            # No time limit: the first byte of the answer comes after the last layer is unpacked.
+            url = self._client._url("/images/load")
+            response = self._client._post(url, data=iter(chunks), params={"quiet": 1}, stream=True, timeout=None)
+            self._client._raise_for_status(response)
+            # The engine reports failures in its messages, after a 200: read them to the end.
+            for message in self._client._stream_helper(response, decode=True):
+                _raise_reported(message, "loading the image")
+
+    def tag_image(self, reference: str, tag: str) -> None:
+        """Give an image another name."""
+        repository, _, name = tag.rpartition(":")
+        with translate_errors(f"tagging {reference} as {tag}"):
+            self._client.tag(reference, repository or tag, name if repository else None)
+
+    def remove_image(self, reference: str) -> None:
+        """Forget a name; remove the image when it was the last one. Absent is fine."""
+        with translate_errors(f"removing the image {reference}"), suppress(docker.errors.NotFound):
+            self._client.remove_image(reference)
+
+    def pull_image(self, reference: str) -> str:
+        """Pull from a registry; return ``name@sha256:…``."""
+        what = f"pulling {reference}"
+        with translate_errors(what):
+            for message in self._client.pull(reference, stream=True, decode=True):
+                _raise_reported(message, what)
+            digests = self._client.inspect_image(reference).get("RepoDigests") or ()
+        name = reference.partition("@")[0]
+        for digest in digests:
+            if digest.partition("@")[0].endswith(name.rpartition(":")[0] or name):
+                return str(digest)
+        raise refusal(what, f"pulled, but no digest is known for it: {', '.join(digests)}")
+
+    def save_image(self, reference: str) -> Iterator[bytes]:
+        """Yield the image as a ``docker save`` archive."""
+        with translate_errors(f"reading the image {reference}"):
+            yield from self._client.get_image(reference, chunk_size=_CHUNK)
+
+
+def _raise_reported(message: object, what: str) -> None:
+    if not isinstance(message, dict):
+        return
+    error = message.get("error") or (message.get("errorDetail") or {}).get("message")
+    if not error and "error unpacking image" in str(message.get("stream", "")).lower():
+        error = message["stream"]  # dockerd 26 with the containerd store goes on after this
+    if error:
+        raise refusal(what, str(error))
+
+
+def _newest_of_ours_first(listed: dict[str, Any]) -> tuple[bool, int]:
+    return (not any(name.startswith("io.reprobox.") for name in listed.get("Labels") or ()), -listed["Created"])
+
+
+def _common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (left, right) in pairs if left != right), min(len(one), len(other)))

@@ -1,0 +1,126 @@
+"""Run one build step in a container: as root, without network, streams in and out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import docker
+
+from reprobox.engines.docker.attach import attach_output, feed_input, read_frames
+from reprobox.engines.docker.containers import Containers
+from reprobox.engines.docker.errors import translate_errors
+from reprobox.errors import BuildError
+
+_CHUNK = 1 << 20
+
+
+class Steps:
+    """Build steps on one engine; no folder is mounted, so the engine may be on another machine."""
+
+    def __init__(self, client: docker.APIClient, containers: Containers) -> None:
+        self._client: Any = client
+        self._containers = containers
+
+    def run_step(
+        self,
+        image: str,
+        argv: Sequence[str],
+        *,
+        stdin: BinaryIO | None,
+        on_output: Callable[[bytes], None],
+        stdout: BinaryIO | None,
+        env: Mapping[str, str],
+        timeout: float,
+    ) -> int:
+        """Run ``argv`` and return its exit code; ``on_output`` gets stderr, and stdout where ``stdout`` is None."""
+        with self._containers.create(_step_config(image, argv, env, stdin=stdin is not None)) as container:
+            return self._finish(container, argv, stdin, stdout, on_output, timeout)
+
+    def export_step(
+        self,
+        image: str,
+        argv: Sequence[str],
+        *,
+        files: Iterable[bytes] | None,
+        env: Mapping[str, str],
+        on_output: Callable[[bytes], None],
+        timeout: float,
+    ) -> Iterator[bytes]:
+        """Unpack ``files`` at ``/``, run ``argv``, yield the root file system as a tar; runs at the first ``next``."""
+        with self._containers.create(_step_config(image, argv, env, stdin=False)) as container:
+            if files is not None:
+                self._put_files(container, files)
+            code = self._finish(container, argv, None, None, on_output, timeout)
+            if code:
+                raise BuildError(f"`{' '.join(argv)[:200]}` failed with exit code {code}")
+            with translate_errors("reading the step's files"):
+                yield from self._client.export(container, chunk_size=_CHUNK)
+
+    def _finish(
+        self,
+        container: str,
+        argv: Sequence[str],
+        stdin: BinaryIO | None,
+        stdout: BinaryIO | None,
+        on_output: Callable[[bytes], None],
+        timeout: float,
+    ) -> int:
+        with (
+            attach_output(self._client, container) as output,
+            feed_input(self._client, container, stdin),
+            self._limited(container, argv, timeout),
+        ):
+            self._containers.start(container)
+            with translate_errors("reading the step's output"):
+                for stream, data in read_frames(output):
+                    if stdout is not None and stream == "stdout":
+                        stdout.write(data)
+                    else:
+                        on_output(data)
+            return int(self._containers.wait(container)["ExitCode"])
+
+    @contextmanager
+    def _limited(self, container: str, argv: Sequence[str], timeout: float) -> Iterator[None]:
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            self._containers.stop(container, grace=0)
+
+        timer = threading.Timer(timeout, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if expired.is_set():
+            raise BuildError(f"`{' '.join(argv)[:200]}` was stopped after {timeout:g} seconds")
+
+    def _put_files(self, container: str, files: Iterable[bytes]) -> None:
+        url = self._client._url("/containers/{0}/archive", container)
+        with translate_errors("putting files into the container"):
+            response = self._client._put(url, params={"path": "/"}, data=iter(files), timeout=None)
+            self._client._raise_for_status(response)
+
+
+def _step_config(image: str, argv: Sequence[str], env: Mapping[str, str], *, stdin: bool) -> dict[str, Any]:
+    return {
+        "Image": image,
+        "Hostname": "reprobox",
+        "User": "0:0",
+        "WorkingDir": "/",
+        "Entrypoint": list(argv),
+        "Cmd": [],
+        "Env": [f"{name}={value}" for name, value in sorted(env.items())],
+        "OpenStdin": stdin,
+        "StdinOnce": stdin,
+        "AttachStdin": stdin,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "NetworkDisabled": True,
+        "HostConfig": {"NetworkMode": "none", "LogConfig": {"Type": "none", "Config": {}}},
+    }
