@@ -98,11 +98,21 @@ def read_run_step(value: Value) -> str | None:
         )
     elif text.startswith("--"):
         value.report(f"starts with {shorten(text.split()[0])}, which is not a program", "write a shell command")
+    elif not _closes_quotes(text):
+        value.report("has a quote that is not closed", "close it on the same line")
     elif _is_json_list(text):
         value.report("looks like a JSON list, which a Dockerfile runs without a shell", "write a shell line")
     else:
         return text
     return None
+
+
+def _closes_quotes(text: str) -> bool:
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_json_list(text: str) -> bool:

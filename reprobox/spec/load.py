@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from reprobox.spec.packages import (
 )
 from reprobox.spec.paths import read_output
 from reprobox.spec.positions import LoadedSpec, collect_positions
-from reprobox.spec.values import Reader, Value, read_fields, read_list, read_table
+from reprobox.spec.values import Reader, Value, hint_unknown, read_fields, read_list, read_table
 from reprobox.spec.yaml_nodes import MapNode, Position, decode_text, parse_nodes
 
 _ELSEWHERE = {
@@ -93,10 +94,11 @@ def parse_positions(text: str, file: str, project: Path | None) -> LoadedSpec:
     """Read a spec from text and keep the positions of its keys."""
     problems: list[Problem] = []
     top = Value(parse_nodes(text, file, problems), "", file, problems, Position(1, 1))
-    parts = read_fields(top, _readers(project), _ELSEWHERE)
+    readers = _readers(project)
+    parts = read_fields(top, readers, _ELSEWHERE)
     packages = parts.pop("packages", None)
     parts.update(packages if isinstance(packages, dict) else {})
-    _check_required(top)
+    _check_required(top, readers)
     _check_duplicate_items(top)
     _check_python(top, parts)
     _check_seed(top, parts, project)
@@ -132,8 +134,8 @@ def _readers(project: Path | None) -> dict[str, Reader[object]]:
     }
 
 
-def _check_required(top: Value) -> None:
-    """Report what every spec must say, at the top of the file."""
+def _check_required(top: Value, readers: Iterable[str]) -> None:
+    """Report what every spec must say, at the top of the file; not what an unknown key was meant to be."""
     assert isinstance(top.node, MapNode)
     keys = top.node.items
     required = {
@@ -141,10 +143,11 @@ def _check_required(top: Value) -> None:
         "name": "add 'name: …', the name of the image",
         "seed": "add 'seed: …', an integer such as 32",
     }
+    meant = " ".join(hint_unknown(key, readers, _ELSEWHERE) for key in keys if key not in readers)
     for key, hint in required.items():
-        if key not in keys:
+        if key not in keys and f"'{key}'" not in meant:
             top.report_key(f"{key} is missing", hint)
-    if "command" not in keys and "stages" not in keys:
+    if "command" not in keys and "stages" not in keys and "'command'" not in meant:
         top.report_key("command is missing", "add 'command: python train.py', or stages")
     if "command" in keys and "stages" in keys:
         later = max(("command", "stages"), key=lambda key: top.node.keys[key])  # type: ignore[union-attr]

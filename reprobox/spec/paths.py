@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from pathlib import Path
 
-from reprobox.spec.values import Value, read_text, shorten
+from reprobox.spec.values import CONTROL, Value, read_text, shorten
 
 REQUIREMENT_NAMES = (".txt", ".in", "pyproject.toml", "uv.lock")
 
@@ -28,6 +29,9 @@ def read_path(value: Value, project: Path | None, what: str) -> str | None:
 def read_file(value: Value, project: Path | None, what: str) -> str | None:
     """Return the path of a file that is there (not looked at without a project)."""
     path = read_path(value, project, what)
+    if path is not None and (bad := re.search("[\"'`$]", path)):
+        value.report(f"{shorten(path)} contains {bad.group()}, which does not fit into a Dockerfile", "rename the file")
+        return None
     if path is None or project is None or (project / path).is_file():
         return path
     found = "is not a file" if (project / path).exists() else "does not exist"
@@ -51,12 +55,13 @@ def read_pattern(value: Value) -> str | None:
     text = read_text(value, "a pattern such as src/** or *.py")
     if text is None:
         return None
-    if _check_relative(value, text.removeprefix("!"), "the project") is None:
-        return None
     if text.startswith("!"):
         value.report("a pattern cannot be negated", "use include for what to keep and exclude for what to drop")
-        return None
-    return text
+    elif text.startswith("#"):
+        value.report(f"{shorten(text)} would be a comment in an ignore file", "name the files by another pattern")
+    elif _check_relative(value, text, "the project") is not None:
+        return text.removeprefix("./")
+    return None
 
 
 def read_output(value: Value) -> str | None:
@@ -82,6 +87,10 @@ def _check_relative(value: Value, text: str, root: str, *, at_key: bool = False)
     path = posixpath.normpath(text)
     if text.startswith(("/", "~")) or text[1:3] in (":\\", ":/"):
         report(f"{shorten(text)} is absolute", f"write a path relative to {root}")
+    elif at_key and (bad := CONTROL.search(text)):
+        report(f"the name contains the control character U+{ord(bad.group()):04X}", "rename it")
+    elif at_key and ":" in text:
+        report(f"{shorten(text)} contains a colon, which a mount cannot have in its path", "rename it")
     elif "\\" in text:
         report(f"{shorten(text)} contains a backslash", "separate folders with /")
     elif path == ".." or path.startswith("../"):

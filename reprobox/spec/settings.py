@@ -6,7 +6,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from reprobox.spec.model import WIDE_SEED_MAX, Base, Determinism, Input, Level, Resources, Source
+from reprobox.spec.model import SAFE_SEED_MAX, WIDE_SEED_MAX, Base, Determinism, Input, Level, Resources, Source
 from reprobox.spec.paths import read_file, read_input_name, read_path, read_pattern
 from reprobox.spec.quantities import read_cpus, read_duration, read_size
 from reprobox.spec.values import (
@@ -65,7 +65,7 @@ def read_name(value: Value) -> str | None:
 
 def read_seed(value: Value) -> int | None:
     """Return a seed that at least NumPy takes; what each backend takes is checked with the whole spec."""
-    return read_integer(value, 1, WIDE_SEED_MAX)
+    return read_integer(value, 1, WIDE_SEED_MAX, f"use an integer from 1 to {SAFE_SEED_MAX}, safe for every backend")
 
 
 def read_python(value: Value) -> str | None:
@@ -177,20 +177,12 @@ def read_determinism(value: Value) -> Determinism | None:
             "cpu": lambda entry: read_choice(entry, ("avx2", "baseline")),
         },
     )
-    _check_switches(value, parts)
+    if parts.get("deterministic_kernels") and parts.get("cudnn_benchmark"):
+        hint = "benchmarking picks kernels by the clock: set one of the two to false"
+        value.entries()["cudnn_benchmark"].report("contradicts deterministic_kernels", hint)
     if "level" in parts:
         parts["level"] = Level(str(parts["level"]))
     return Determinism(**parts)  # type: ignore[arg-type]
-
-
-def _check_switches(value: Value, parts: dict[str, object]) -> None:
-    entries = value.entries()
-    if parts.get("level") == Level.OFF:
-        for key in parts.keys() - {"level"}:
-            entries[key].report_key("has no effect: the level is off", "remove it, or use another level")
-    if parts.get("deterministic_kernels") and parts.get("cudnn_benchmark"):
-        hint = "benchmarking picks kernels by the clock: set one of the two to false"
-        entries["cudnn_benchmark"].report("contradicts deterministic_kernels", hint)
 
 
 def _read_cublas(value: Value) -> str | None:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 _YES = frozenset({"true", "yes", "on"})
 _NO = frozenset({"false", "no", "off"})
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MAX_DIGITS = 25
 
 
@@ -108,7 +108,7 @@ def read_text(value: Value, expected: str = "a text") -> str | None:
     if node is None:
         return None
     text = node.text.rstrip("\n") if not node.plain else node.text
-    if bad := _CONTROL.search(text):
+    if bad := CONTROL.search(text):
         name = {"\n": "a line break", "\r": "a line break", "\t": "a tab", "\0": "a NUL"}.get(bad.group(), "")
         value.report(f"contains {name or f'the control character U+{ord(bad.group()):04X}'}", "write it on one line")
         return None
@@ -118,7 +118,7 @@ def read_text(value: Value, expected: str = "a text") -> str | None:
     return text
 
 
-def read_integer(value: Value, low: int, high: int) -> int | None:
+def read_integer(value: Value, low: int, high: int, hint: str = "") -> int | None:
     """Return a plain decimal integer within bounds; every other way of writing one is refused, never converted."""
     node = read_scalar(value, "an integer")
     if node is None:
@@ -131,7 +131,7 @@ def read_integer(value: Value, low: int, high: int) -> int | None:
             f"expected an integer, found the text {shorten(text)}", f"remove the quotes: {shorten(text)[1:-1]}"
         )
     elif len(text) > _MAX_DIGITS or not low <= int(text) <= high:
-        value.report(f"{shorten(text)[1:-1]} is out of range", f"use an integer from {low} to {high}")
+        value.report(f"{shorten(text)[1:-1]} is out of range", hint or f"use an integer from {low} to {high}")
     else:
         return int(text)
     return None
@@ -214,6 +214,11 @@ def read_fields(
             if result is not None:
                 results[key] = result
         else:
-            hint = (elsewhere or {}).get(key.lower()) or suggest(key, readers)
+            hint = hint_unknown(key, readers, elsewhere or {})
             entry.report_key("unknown key", hint or f"the keys are {', '.join(readers)}")
     return results
+
+
+def hint_unknown(key: str, known: Iterable[str], elsewhere: Mapping[str, str]) -> str:
+    """Return what an unknown key was probably meant to be."""
+    return elsewhere.get(key.lower()) or suggest(key, known)

@@ -250,6 +250,7 @@ class _Builder:
 
 def join_key(path: str, key: str) -> str:
     """Name a key inside a mapping: ``frameworks.torch``."""
+    key = key if key.isprintable() else ascii(key)[1:-1]
     return f"{path}.{key}" if path else key
 
 
