@@ -42,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SpecArgument = Annotated[Path, typer.Argument(metavar="[SPEC]", help="The spec, or the folder it is in.")]
+SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, or the folder it is in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else goes to stderr.")]
 _DEFAULT_SPEC = Path("spec.yaml")
 

@@ -56,7 +56,7 @@ def _translate(exc: BaseException, reports: Path) -> ReproboxError:
 def _write_report(exc: BaseException, reports: Path) -> str:
     text = "".join(
         (
-            f"reprobox {__version__}, Python {platform.python_version()}, {platform.platform()}\n",
+            f"reprobox {__version__}, Python {platform.python_version()}, {platform.system()} {platform.release()}\n",
             f"arguments: {sys.argv[1:]}\n\n",
             *traceback.format_exception(exc),
         )

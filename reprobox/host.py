@@ -42,7 +42,7 @@ def read_host() -> Host:
     return Host(
         kernel=f"{platform.system()} {platform.release()}",
         architecture=platform.machine(),
-        cpu_model=model or platform.processor() or "unknown",
+        cpu_model=model or "unknown",
         cpu_flags=flags,
         cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory=_total_memory(),

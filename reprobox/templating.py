@@ -25,7 +25,7 @@ def read_template(name: str) -> str:
     return (templates_folder() / name).read_text("utf-8")
 
 
-def fill_template(name: str, **values: object) -> str:
+def fill_template(name: str, /, **values: object) -> str:
     """Render a template; a name that it uses and ``values`` lacks is an error."""
     return _environment().get_template(name).render(**values)
 

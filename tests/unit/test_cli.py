@@ -1,0 +1,104 @@
+"""What the command line makes of what is typed, and how failures come out."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from reprobox import __version__
+from reprobox.cli import app, split_command
+from reprobox.errors import LockError, Problem, SpecError
+from reprobox.failure import report_failure
+
+
+@pytest.fixture
+def run():
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+def test_the_version_is_printed(run):
+    assert run("--version").stdout.strip() == f"reprobox {__version__}"
+
+
+def test_help_names_every_command(run):
+    text = run("--help").stdout
+    for command in ("init", "lock", "render", "build", "run", "schema", "doctor"):
+        assert f"  {command} " in text
+
+
+def test_what_follows_two_dashes_is_the_containers():
+    arguments, command = split_command(["run", "a.yaml", "--gpu", "--", "python", "x.py", "--", "-v"])
+    assert arguments == ["run", "a.yaml", "--gpu"]
+    assert command == ("python", "x.py", "--", "-v")
+
+
+def test_no_two_dashes_no_command():
+    assert split_command(["run", "a.yaml"]) == (["run", "a.yaml"], ())
+
+
+def test_an_unknown_option_is_a_usage_error(run):
+    assert run("build", "--nonsense").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["lock", "build", "run"])
+def test_a_spec_that_is_not_there_is_said_so(run, tmp_path, command):
+    result = run(command, str(tmp_path / "none.yaml"))
+    assert result.exit_code == 2
+    assert "none.yaml" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_every_problem_of_a_spec_is_reported_at_once(run, tmp_path):
+    (tmp_path / "spec.yaml").write_text("reprobox: 1\nname: X Y\nsed: 3\n")
+    result = run("lock", str(tmp_path))
+    assert result.exit_code == 3
+    assert "spec.yaml:2:7" in result.stderr
+    assert "spec.yaml:3:1" in result.stderr
+    assert "did you mean" in result.stderr
+
+
+def test_a_missing_lock_is_exit_code_4(run, tmp_path):
+    (tmp_path / "spec.yaml").write_text("reprobox: 1\nname: x\nseed: 3\ncommand: python x.py\n")
+    result = run("lock", "--check", str(tmp_path))
+    assert result.exit_code == 4
+    assert "reprobox lock" in result.stderr
+
+
+def test_init_refuses_to_replace_a_spec(run, tmp_path):
+    (tmp_path / "spec.yaml").write_text("mine")
+    result = run("init", str(tmp_path))
+    assert result.exit_code == 2
+    assert "--force" in result.stderr
+    assert (tmp_path / "spec.yaml").read_text() == "mine"
+
+
+def test_schema_prints_json(run):
+    assert json.loads(run("schema").stdout)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_a_failure_for_machines_is_one_json_object(capsys, tmp_path):
+    problem = Problem("spec.yaml", 3, 1, "sed", "unknown key", "did you mean seed?")
+    assert report_failure(SpecError((problem,)), as_json=True, reports=tmp_path) == 3
+    out = capsys.readouterr()
+    assert json.loads(out.out)["error"]["problems"][0]["line"] == 3
+    assert out.err.startswith("spec.yaml:3:1: sed: unknown key")
+
+
+def test_an_expected_failure_names_what_to_do(capsys, tmp_path):
+    assert report_failure(LockError("spec.lock is stale", hint="lock again"), as_json=False, reports=tmp_path) == 4
+    assert capsys.readouterr().err == "error: spec.lock is stale\n  hint: lock again\n"
+
+
+def test_a_bug_leaves_a_report_and_no_traceback(capsys, tmp_path):
+    with pytest.raises(ZeroDivisionError) as caught:
+        1 / 0  # noqa: B018
+    assert report_failure(caught.value, as_json=False, reports=tmp_path) == 70
+    err = capsys.readouterr().err
+    assert "a bug in reprobox" in err
+    assert "Traceback" not in err
+    assert "Traceback" in (tmp_path / "failure.log").read_text()
+
+
+def test_ctrl_c_is_exit_code_130(capsys, tmp_path):
+    assert report_failure(KeyboardInterrupt(), as_json=False, reports=tmp_path) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"

@@ -1,0 +1,78 @@
+"""What the doctor makes of a machine."""
+
+from dataclasses import replace
+
+import pytest
+
+from reprobox.doctor import Status, examine, hide_password
+from reprobox.engines.base import EngineInfo, StoreKind
+from reprobox.errors import EngineError
+from reprobox.host import Gpu, Host, parse_gpu, read_cpu
+
+HOST = Host("Linux 6", "x86_64", "A CPU", ("avx2", "sse4_2"), 2, 8 * 10**9, ())
+INFO = EngineInfo(
+    "docker", "26.1", "1.45", StoreKind.GRAPH_DRIVER, "overlay2", "/nowhere", True, False, 2, 8, "x86_64", "2", (), True
+)
+
+
+class _Answers:
+    def __init__(self, info):
+        self._info = info
+
+    def info(self):
+        return self._info
+
+
+def find(name, tmp_path, info=INFO, host=HOST, environ=None):
+    findings, _ = examine(lambda: _Answers(info), host, tmp_path, environ or {})
+    return next(found for found in findings if found.name == name)
+
+
+def test_no_engine_is_a_failure_with_its_hint(tmp_path):
+    def refuse():
+        raise EngineError("no engine answers", hint="start it")
+
+    findings, info = examine(refuse, HOST, tmp_path, {})
+    assert info is None
+    assert (findings[0].status, findings[0].hint) == (Status.FAILED, "start it")
+
+
+def test_the_store_kind_is_explained(tmp_path):
+    assert "image digest" in find("image store", tmp_path).detail
+    assert "manifest digest" in find("image store", tmp_path, replace(INFO, store=StoreKind.CONTAINERD)).detail
+
+
+def test_a_remote_engine_is_a_warning(tmp_path):
+    assert find("engine's place", tmp_path, replace(INFO, local=False)).status is Status.WARNING
+
+
+def test_a_gpu_that_the_engine_cannot_hand_on_is_a_warning(tmp_path):
+    host = replace(HOST, gpus=(Gpu("A100", "580.1", 1),))
+    assert find("GPU", tmp_path, host=host).status is Status.WARNING
+    assert find("GPU", tmp_path, replace(INFO, gpu_runtimes=("nvidia",)), host).status is Status.OK
+
+
+def test_a_proxys_password_is_not_shown(tmp_path):
+    found = find("proxy", tmp_path, environ={"HTTPS_PROXY": "http://me:secret@proxy.example:3128"})
+    assert "secret" not in found.detail
+    assert "proxy.example:3128" in found.detail
+
+
+@pytest.mark.parametrize("url", ["http://proxy.example:3128", "proxy.example", ""])
+def test_a_url_without_password_is_shown_as_it_is(url):
+    assert hide_password(url) == url
+
+
+def test_a_certificate_file_that_is_not_there_fails(tmp_path):
+    found = find("certificates", tmp_path, environ={"SSL_CERT_FILE": str(tmp_path / "none.pem")})
+    assert found.status is Status.FAILED
+    assert "SSL_CERT_FILE" in found.hint
+
+
+def test_the_cpu_is_read_from_the_kernels_text():
+    text = "processor : 0\nmodel name\t: Some CPU @ 2GHz\nflags\t\t: sse avx2 fma\n\nmodel name : other\n"
+    assert read_cpu(text) == ("Some CPU @ 2GHz", ("avx2", "fma", "sse"))
+
+
+def test_a_gpu_line_is_read():
+    assert parse_gpu("NVIDIA H200, 580.159.03, 143771") == Gpu("NVIDIA H200", "580.159.03", 143771 * 2**20)
