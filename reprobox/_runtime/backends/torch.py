@@ -1,0 +1,106 @@
+"""PyTorch: its generators on every device, and the switches of its reproducibility notes.
+
+https://pytorch.org/docs/stable/notes/randomness.html
+"""
+
+from ..switches import Switch, attribute_switch
+
+
+def find_version(module):
+    """Return PyTorch's version."""
+    return str(module.__version__)
+
+
+def seed(module, seed, event):
+    """Seed the CPU's generator and every device's; a device not in use yet is seeded when it is first used.
+
+    DataLoader workers seed themselves from the parent's generator after this (torch, ``random``; NumPy since 1.9):
+    https://github.com/pytorch/pytorch/pull/56488
+    """
+    module.manual_seed(seed)
+    return seed
+
+
+def list_switches(module, switches):
+    """Return the switches that this version has, each under its public name."""
+    found = []
+    cudnn = getattr(module.backends, "cudnn", None)
+    if switches.get("deterministic_kernels"):
+        found.append(_deterministic_algorithms(module))
+        found.append(attribute_switch("torch.backends.cudnn.deterministic", cudnn, "deterministic", True, "torch 0.3"))
+    if "cudnn_benchmark" in switches:
+        wanted = switches["cudnn_benchmark"]
+        found.append(attribute_switch("torch.backends.cudnn.benchmark", cudnn, "benchmark", wanted, "torch 0.1"))
+    if "tf32" in switches:
+        found.extend(_tf32(module, cudnn, switches["tf32"]))
+    if "fill_uninitialized_memory" in switches:
+        found.append(_fill_memory(module, switches["fill_uninitialized_memory"]))
+    if "threads" in switches:
+        found.extend(_threads(module, switches["threads"]))
+    return found
+
+
+def _deterministic_algorithms(torch):
+    """What ``use_deterministic_algorithms(True)`` does in strict mode, without its import of Inductor.
+
+    Since 2.10 the public function imports ``torch._inductor.config`` first, only to set one flag there (+1.7 s and 889
+    modules in 2.13); :mod:`.inductor` sets that flag when the user's program gets there. What is left of the function
+    is this one call: https://github.com/pytorch/pytorch/blob/v2.13.0/torch/__init__.py (use_deterministic_algorithms).
+    Strict, because ``warn_only`` would leave memory-efficient attention on its random backward:
+    https://github.com/pytorch/pytorch/pull/101847
+    """
+    name = "torch.use_deterministic_algorithms"
+    core = torch._C
+    for owner, setter, getter in (
+        (core, "_set_deterministic_algorithms", "_get_deterministic_algorithms"),
+        (torch, "use_deterministic_algorithms", "are_deterministic_algorithms_enabled"),
+        (torch, "set_deterministic", "is_deterministic"),
+    ):
+        if hasattr(owner, setter) and hasattr(owner, getter):
+            return Switch(name, True, getattr(owner, setter), getattr(owner, getter))
+    return Switch(name, True, None, detail="needs torch 1.7")
+
+
+def _tf32(torch, cudnn, wanted):
+    """The switches of 1.7; the ``fp32_precision`` ones of 2.9 would make a read of these raise in the user's code."""
+    matmul = getattr(getattr(torch.backends, "cuda", None), "matmul", None)
+    return [
+        attribute_switch("torch.backends.cuda.matmul.allow_tf32", matmul, "allow_tf32", wanted, "torch 1.7"),
+        attribute_switch("torch.backends.cudnn.allow_tf32", cudnn, "allow_tf32", wanted, "torch 1.7"),
+    ]
+
+
+def _fill_memory(torch, wanted):
+    """Through the C functions, as ``torch/utils/deterministic.py`` does: that module may not be loaded."""
+    name = "torch.utils.deterministic.fill_uninitialized_memory"
+    write = getattr(torch._C, "_set_deterministic_fill_uninitialized_memory", None)
+    read = getattr(torch._C, "_get_deterministic_fill_uninitialized_memory", None)
+    return Switch(name, wanted, write, read, "" if write else "needs torch 2.2")
+
+
+def _threads(torch, count):
+    found = [Switch("torch.set_num_threads", count, torch.set_num_threads, torch.get_num_threads)]
+    write = getattr(torch, "set_num_interop_threads", None)
+    if write is None:
+        return found + [Switch("torch.set_num_interop_threads", count, None, detail="needs torch 1.2")]
+
+    def write_once(value):
+        write(value)
+        torch.set_num_interop_threads = _forgive_second_call(write)
+
+    return found + [Switch("torch.set_num_interop_threads", count, write_once, torch.get_num_interop_threads)]
+
+
+def _forgive_second_call(write):
+    """PyTorch lets this be set once only, and that was ours: the user's own call must not fail where it did not."""
+
+    def set_num_interop_threads(*args, **kwargs):
+        try:
+            write(*args, **kwargs)
+        except RuntimeError:
+            import warnings
+
+            warnings.warn("reprobox has set the number of inter-op threads; it stays", RuntimeWarning, stacklevel=2)
+
+    set_num_interop_threads.__doc__ = getattr(write, "__doc__", None)
+    return set_num_interop_threads

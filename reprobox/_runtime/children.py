@@ -1,0 +1,92 @@
+"""Notice forks and multiprocessing's workers, and give each its own seed."""
+
+import _thread
+import itertools
+import os
+import sys
+
+
+class Children(object):
+    """Counts this process's forks and knows which of them this process is itself."""
+
+    def __init__(self, seeder):
+        self._seeder = seeder
+        self._count = itertools.count(1)
+        self._numbers = {}
+
+    def watch_forks(self):
+        """Re-seed in every forked child: what it inherits is its parent's state, the same in all its brothers."""
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._number_fork, after_in_child=self._enter_fork)
+        else:
+            # Python 3.6 has no such hooks.
+            os.fork = self._wrap_fork(os.fork)
+            os.forkpty = self._wrap_fork(os.forkpty)
+
+    def watch_random(self):
+        """Seed ``random`` after CPython has: its own hook, registered at import, takes entropy in every child.
+
+        https://github.com/python/cpython/blob/v3.13.0/Lib/random.py (register_at_fork)
+        """
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: self._seeder.reseed("random", "fork"))
+
+    def watch_workers(self, util):
+        """Let multiprocessing say when a process of its own starts, by whichever method."""
+        self._publish_path()
+        util.register_after_fork(self, Children._enter_worker)
+
+    def _number_fork(self):
+        # By thread, since two of them may fork at once; the forking one keeps its number in the child.
+        self._numbers[_thread.get_ident()] = next(self._count)
+
+    def _enter_fork(self):
+        number = self._numbers.get(_thread.get_ident(), 0)
+        self._count = itertools.count(1)
+        self._numbers = {}
+        seeder = self._seeder
+        seeder.become_child("fork", seeder.path + ("fork:%d" % number,), "fork")
+        self._publish_path()
+
+    def _wrap_fork(self, fork):
+        def numbered_fork():
+            self._number_fork()
+            result = fork()
+            if (result[0] if isinstance(result, tuple) else result) == 0:
+                self._enter_fork()
+            return result
+
+        return numbered_fork
+
+    def _publish_path(self):
+        """Hand the path of a bare fork on to the workers started from it: multiprocessing copies ``_config`` to them."""
+        try:
+            process = sys.modules["multiprocessing.process"].current_process()
+            if self._seeder.path:
+                process._config["reprobox_path"] = (self._seeder.path, len(process._identity))
+        except Exception:
+            # Not loaded, or not that multiprocessing: the workers' own numbers still tell them apart.
+            pass
+
+    def _enter_worker(self):
+        seeder = self._seeder
+        try:
+            from multiprocessing import util
+
+            process = sys.modules["multiprocessing.process"].current_process()
+            base, known = process._config.get("reprobox_path", ((), 0))
+            path = tuple(base) + tuple("mp:%d" % number for number in process._identity[known:])
+            # These leave by os._exit, which skips atexit; last, since the user's own finalizers may still import.
+            util.Finalize(None, seeder.finish, exitpriority=-1000)
+        except Exception as error:
+            seeder.record.warn("worker not recognised: %s" % error)
+            return
+        seeder.take_identity(path, "worker", name=process.name, start_method=_find_start_method(process))
+
+
+def _find_start_method(process):
+    method = getattr(process, "_start_method", None)
+    if method is None:
+        context = sys.modules.get("multiprocessing.context")
+        method = context._default_context.get_start_method(allow_none=True) if context else None
+    return str(method or "")

@@ -1,0 +1,63 @@
+"""What ``reprobox.pth`` calls in every interpreter: watch for backends, seed them when they come."""
+
+import atexit
+import os
+import sys
+
+from .contract import read_contract
+from .identity import decide_role, read_command_line
+
+_started = []
+
+
+def run():
+    """Install the hook once; never raise, whatever is wrong."""
+    if _started:
+        return
+    _started.append(True)
+    try:
+        _install()
+    except Exception as error:
+        # A broken runtime must be seen: without it the run is not seeded.
+        sys.stderr.write("reprobox: this process is not seeded: %s\n" % error)
+
+
+def _install():
+    contract = read_contract()
+    if contract["level"] == "off" and not contract["switches"]:
+        return
+    command_line = read_command_line()
+    role = decide_role(command_line, os.getpid(), os.environ)
+    if role in ("entrypoint", "helper"):
+        return
+    _watch(contract, role, command_line)
+
+
+def _watch(contract, role, command_line):
+    from .backends import BACKENDS
+    from .children import Children
+    from .hook import Finder
+    from .seeder import Seeder
+
+    seeder = Seeder(contract, role, command_line, os.environ.get("REPROBOX_RECORD_DIR"))
+    children = Children(seeder)
+    names = {trigger: name for name, triggers in BACKENDS.items() for trigger in triggers}
+
+    def on_import(module_name, module):
+        if module_name == "multiprocessing.util":
+            children.watch_workers(module)
+            return
+        name = names[module_name]
+        seeder.meet_backend(name, module)
+        if name == "random":
+            children.watch_random()
+
+    children.watch_forks()
+    atexit.register(seeder.finish)
+    seeder.meet_backend("hashing", None, "start")
+    watched = list(names) + ["multiprocessing.util"]
+    sys.meta_path.insert(0, Finder(watched, on_import))
+    # Another .pth file may have been quicker.
+    for module_name in watched:
+        if module_name in sys.modules:
+            on_import(module_name, sys.modules[module_name])
