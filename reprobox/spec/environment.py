@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from reprobox.spec.values import Value, read_text, shorten
+from reprobox.spec.yaml_nodes import ScalarNode
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _BREAKS_OUT = {
@@ -73,8 +74,10 @@ def read_variable(name: str, value: Value) -> str | None:
 
 
 def _read_value(value: Value) -> str | None:
-    if value.empty or getattr(value.node, "text", None) == "":
+    if value.empty:
         return ""
+    if isinstance(value.node, ScalarNode) and not value.node.text.strip(" "):
+        return value.node.text
     text = read_text(value, "the value of a variable")
     if text is None:
         return None

@@ -32,6 +32,7 @@ CUBLAS = r"(:[0-9]{1,6}:[0-9]{1,3})+"
 DEBIAN = {"11": "3.9", "12": "3.11", "13": "3.13"}
 """Debian release -> the Python it brings."""
 DEBIAN_NAMES = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
+CPUS = ("avx2", "baseline")
 PYTHONS = tuple(f"3.{minor}" for minor in range(6, 16))
 
 
@@ -174,7 +175,7 @@ def read_determinism(value: Value) -> Determinism | None:
             "tf32": read_flag,
             "cublas_workspace": _read_cublas,
             "fill_uninitialized_memory": read_flag,
-            "cpu": lambda entry: read_choice(entry, ("avx2", "baseline")),
+            "cpu": lambda entry: read_choice(entry, CPUS),
         },
     )
     if parts.get("deterministic_kernels") and parts.get("cudnn_benchmark"):
