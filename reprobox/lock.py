@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # reading a lock alone should not cost pydantic
+    from reprobox.spec.model import Spec
 
 LOCK_SCHEMA = 1
 
@@ -92,3 +99,120 @@ class Lock:
     system: tuple[DebPackage, ...]
     """Debian packages beyond the base's, the closure of the spec's ``system``."""
     wheels: tuple[Wheel, ...]
+
+
+def spec_keys(spec: Spec, requirement_text: str | None) -> tuple[tuple[str, str], ...]:
+    """Digest each key of ``spec`` that resolution reads; ``requirement_text`` is the requirement file's content.
+
+    A key that is absent or empty is left out, so a later version may read more keys without making old locks stale.
+    The order of packages and frameworks does not matter; the order of indexes does.
+    """
+    values: dict[str, object] = {
+        "python": spec.python,
+        "base": spec.base.model_dump(exclude_none=True),
+        "frameworks": spec.frameworks,
+        "packages": sorted(spec.packages),
+        "requirements": [spec.requirements, requirement_text] if spec.requirements else None,
+        "indexes": list(spec.indexes),
+        "system": sorted(spec.system),
+        "cuda": spec.cuda,
+        "cudnn": spec.cudnn,
+    }
+    return tuple(sorted((key, _digest_value(value)) for key, value in values.items() if value))
+
+
+def spec_digest(keys: tuple[tuple[str, str], ...]) -> str:
+    """Digest all of ``keys``: what ``Lock.spec_digest`` holds."""
+    return _digest_value([list(pair) for pair in keys])
+
+
+def stale_keys(lock: Lock, spec: Spec, requirement_text: str | None) -> tuple[str, ...]:
+    """Name the keys of ``spec`` that changed since ``lock`` was made; empty when the lock still holds."""
+    then, now = dict(lock.spec_keys), dict(spec_keys(spec, requirement_text))
+    return tuple(sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key)))
+
+
+def lock_digest(lock: Lock) -> str:
+    """Digest everything ``lock`` says, whatever its text looks like: ``sha256:…``."""
+    return _digest_value({"base_kind": type(lock.base).__name__, **asdict(lock)})
+
+
+def describe_changes(old: Lock | None, new: Lock) -> list[str]:
+    """Say what re-locking changed, one short line a change; empty when nothing did."""
+    before = old.wheels if old else ()
+    lines = _describe_wheels(before, new.wheels)
+    if old is None:
+        return [*lines, *_count_packages(new)]
+    lines += _describe_base(old, new)
+    if change := _count_changes(old.system, new.system):
+        lines.append(f"system: {change}")
+    if old.python != new.python:
+        lines.append(f"python: {old.python.version} → {new.python.version}")
+    if old.layer_format != new.layer_format:
+        lines.append(f"layer format: {old.layer_format} → {new.layer_format}")
+    return lines
+
+
+def _digest_value(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _describe_wheels(old: Iterable[Wheel], new: Iterable[Wheel]) -> list[str]:
+    before, after = {wheel.name: wheel for wheel in old}, {wheel.name: wheel for wheel in new}
+    lines = []
+    for name in sorted(before.keys() | after.keys()):
+        match before.get(name), after.get(name):
+            case None, Wheel(version=version):
+                lines.append(f"+ {name} {version}")
+            case Wheel(version=version), None:
+                lines.append(f"- {name} {version}")
+            case Wheel() as was, Wheel() as is_now if was.version != is_now.version:
+                lines.append(f"{name} {was.version} → {is_now.version}")
+            case Wheel() as was, Wheel() as is_now if was.sha256 != is_now.sha256:
+                lines.append(f"{name} {is_now.version}: another file ({is_now.filename})")
+    return lines
+
+
+def _describe_base(old: Lock, new: Lock) -> list[str]:
+    match old.base, new.base:
+        case DebianBase() as was, DebianBase() as is_now if was.suite == is_now.suite:
+            change = _count_changes(was.packages, is_now.packages)
+            return [f"base: {change}"] if change else []
+        case was, is_now if was != is_now:
+            return [f"base: {_name_base(was)} → {_name_base(is_now)}"]
+    return []
+
+
+def _name_base(base: DebianBase | ImageBase | ArchiveBase) -> str:
+    match base:
+        case DebianBase():
+            return f"Debian {base.suite}"
+        case ImageBase():
+            return base.reference
+        case ArchiveBase():
+            return f"{base.path} ({base.sha256[:12]})"
+
+
+def _count_packages(new: Lock) -> list[str]:
+    lines = [f"base: {_name_base(new.base)}"]
+    if isinstance(new.base, DebianBase):
+        lines[0] += f", {len(new.base.packages)} packages"
+    return lines + ([f"system: {len(new.system)} packages"] if new.system else [])
+
+
+def _count_changes(old: tuple[DebPackage, ...], new: tuple[DebPackage, ...]) -> str:
+    before = {(package.name, package.architecture): package.sha256 for package in old}
+    after = {(package.name, package.architecture): package.sha256 for package in new}
+    counts = {
+        "changed": sum(1 for key in before.keys() & after.keys() if before[key] != after[key]),
+        "added": len(after.keys() - before.keys()),
+        "removed": len(before.keys() - after.keys()),
+    }
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    if not parts:
+        return ""
+    first, *others = parts
+    count, what = first.split(" ")
+    noun = "package" if count == "1" else "packages"
+    return ", ".join([f"{count} {noun} {what}", *others])

@@ -1,0 +1,200 @@
+"""The lock as text: TOML with one table a package, so that a diff shows what changed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+import tomli_w
+
+from reprobox.errors import LockError
+from reprobox.lock import LOCK_SCHEMA, ArchiveBase, DebianBase, DebPackage, ImageBase, Lock, PythonTarget, Wheel
+from reprobox.lock_fields import CHECKS, check_wheel
+
+_T = TypeVar("_T")
+_HEADER = """\
+# made by `reprobox lock`: the hash of every byte that enters the image
+# do not edit; commit this file beside the spec, and run `reprobox lock` after changing the spec
+"""
+_MAKE_ANEW = "make it anew with `reprobox lock`"
+_BASES: dict[str, type[DebianBase | ImageBase | ArchiveBase]] = {
+    "debian": DebianBase,
+    "image": ImageBase,
+    "archive": ArchiveBase,
+}
+
+
+def format_lock(lock: Lock) -> str:
+    """Write ``lock`` as text; the same lock always gives the same text."""
+    document = {
+        "schema_version": LOCK_SCHEMA,
+        "reprobox": lock.reprobox,
+        "layer_format": lock.layer_format,
+        "spec": {"digest": lock.spec_digest, "keys": dict(sorted(lock.spec_keys))},
+        "python": asdict(lock.python),
+        "base": _dump_base(lock.base),
+        "system": [asdict(package) for package in sorted(lock.system)],
+        "wheel": [{key: value for key, value in asdict(wheel).items() if value != ""} for wheel in sorted(lock.wheels)],
+    }
+    return _HEADER + tomli_w.dumps({key: value for key, value in document.items() if value != []})
+
+
+def parse_lock(text: str, file: str) -> Lock:
+    """Read a lock; every value is checked, as a lock may come from a stranger.
+
+    Raises LockError naming ``file`` and, where it is known, the line.
+    """
+    document = _parse_toml(text, file)
+    _check_version(document, file)
+    reader = _Reader(text, file)
+    spec = reader.read_table(document, "spec")
+    return Lock(
+        reprobox=str(reader.read_value(document, "reprobox", "text", "")),
+        layer_format=int(str(reader.read_value(document, "layer_format", "count", ""))),
+        spec_digest=str(reader.read_value(spec, "digest", "digest", "[spec]")),
+        spec_keys=reader.read_keys(spec),
+        base=reader.read_base(document),
+        python=reader.read_fields(PythonTarget, reader.read_table(document, "python"), "[python]"),
+        system=reader.read_packages(document, "system", "[[system]]"),
+        wheels=reader.read_wheels(document),
+    )
+
+
+def _dump_base(base: DebianBase | ImageBase | ArchiveBase) -> dict[str, object]:
+    kind = next(name for name, cls in _BASES.items() if isinstance(base, cls))
+    values = {"kind": kind, **asdict(base)}
+    if isinstance(base, DebianBase):
+        values["package"] = [asdict(package) for package in sorted(base.packages)]
+        del values["packages"]
+    return values
+
+
+def _parse_toml(text: str, file: str) -> dict[str, Any]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(("<<<<<<< ", ">>>>>>> ")) or line == "=======":
+            raise LockError(
+                f"{file}:{number}: an unfinished merge left both sides in the lock",
+                hint=f"resolve the spec first, then take either side and {_MAKE_ANEW}",
+            )
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as exc:
+        # tomllib lets ValueError out for impossible dates and numbers.
+        raise LockError(f"{file}: not a readable lock: {exc}", hint=_MAKE_ANEW) from exc
+
+
+def _check_version(document: Mapping[str, Any], file: str) -> None:
+    version = document.get("schema_version")
+    if version == LOCK_SCHEMA and type(version) is int:
+        return
+    if type(version) is int and version > LOCK_SCHEMA:
+        raise LockError(
+            f"{file}: the lock has schema_version {version}, this reprobox reads {LOCK_SCHEMA}",
+            hint="use the newer reprobox that made it",
+        )
+    raise LockError(f"{file}: not a lock: no schema_version = {LOCK_SCHEMA} in it", hint=_MAKE_ANEW)
+
+
+class _Reader:
+    """Takes values out of the parsed document, and knows where to point when one is wrong."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self._lines = text.splitlines()
+        self._file = file
+
+    def read_table(self, parent: Mapping[str, Any], key: str) -> dict[str, Any]:
+        value = parent.get(key)
+        if not isinstance(value, dict):
+            raise self._refuse(f"the table [{key}] is missing; was the file cut short?", "", 0)
+        return value
+
+    def read_value(self, table: Mapping[str, Any], key: str, kind: str, header: str, number: int = 0) -> object:
+        """Return ``table[key]`` after its check; ``header`` and ``number`` say which table it is."""
+        if key not in table:
+            where = f" in {header}" if header else ""
+            raise self._refuse(f"{key} is missing{where}; was the file cut short?", header, number)
+        problem = CHECKS[kind](table[key])
+        if problem:
+            raise self._refuse(f"{key} = {_shorten(table[key])}: {problem}", header, number, key)
+        return table[key]
+
+    def read_fields(self, cls: type[_T], table: object, header: str, number: int = 0) -> _T:
+        """Make a ``cls`` from a table that has its fields and nothing else."""
+        if not isinstance(table, dict):
+            raise self._refuse(f"{header} is not a table", header, number)
+        known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        for key in table.keys() - set(known):
+            raise self._refuse(f"unknown key {_shorten(key)}", header, number)
+        if cls is Wheel:
+            table = {"index": "", **table}
+        return cls(**{key: self.read_value(table, key, f"{cls.__name__}.{key}", header, number) for key in known})
+
+    def read_keys(self, spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        keys = self.read_table(spec, "keys")
+        return tuple(sorted((key, str(self.read_value(keys, key, "digest", "[spec.keys]"))) for key in keys))
+
+    def read_base(self, document: Mapping[str, Any]) -> DebianBase | ImageBase | ArchiveBase:
+        table = dict(self.read_table(document, "base"))
+        kind = str(self.read_value(table, "kind", "base", "[base]"))
+        del table["kind"]
+        if kind == "debian":
+            values = {key: value for key, value in table.items() if key != "package"}
+            packages = self.read_packages(table, "package", "[[base.package]]")
+            return self.read_fields(DebianBase, {**values, "packages": packages}, "[base]")
+        if kind == "image" and isinstance(table.get("diff_ids"), list):
+            table["diff_ids"] = tuple(table["diff_ids"])
+        return self.read_fields(_BASES[kind], table, "[base]")
+
+    def read_packages(self, parent: Mapping[str, Any], key: str, header: str) -> tuple[DebPackage, ...]:
+        tables = self._read_list(parent, key, header)
+        packages = [self.read_fields(DebPackage, table, header, n) for n, table in enumerate(tables)]
+        self._refuse_duplicates([f"{p.name}:{p.architecture}" for p in packages], header)
+        return tuple(sorted(packages))
+
+    def read_wheels(self, document: Mapping[str, Any]) -> tuple[Wheel, ...]:
+        wheels = []
+        for number, table in enumerate(self._read_list(document, "wheel", "[[wheel]]")):
+            wheel = self.read_fields(Wheel, table, "[[wheel]]", number)
+            if problem := check_wheel(wheel):
+                raise self._refuse(problem, "[[wheel]]", number, "filename")
+            wheels.append(wheel)
+        self._refuse_duplicates([wheel.name for wheel in wheels], "[[wheel]]")
+        return tuple(sorted(wheels))
+
+    def _read_list(self, parent: Mapping[str, Any], key: str, header: str) -> list[Any]:
+        value = parent.get(key, [])
+        if not isinstance(value, list):
+            raise self._refuse(f"{key} is not a list of {header} tables", header, 0)
+        return value
+
+    def _refuse_duplicates(self, names: list[str], header: str) -> None:
+        seen: set[str] = set()
+        for number, name in enumerate(names):
+            if name in seen:
+                raise self._refuse(f"{name} is there twice", header, number)
+            seen.add(name)
+
+    def _refuse(self, problem: str, header: str, number: int, key: str = "") -> LockError:
+        line = self._find_line(header, number, key)
+        where = f"{self._file}:{line}" if line else self._file
+        return LockError(f"{where}: {problem}", hint=_MAKE_ANEW)
+
+    def _find_line(self, header: str, number: int, key: str) -> int:
+        """Find the line of ``key`` in the ``number``-th table called ``header``, or of that table, or 0."""
+        starts = [n for n, line in enumerate(self._lines, 1) if line.strip() == header] if header else [0]
+        if number >= len(starts):
+            return 0
+        start = starts[number]
+        for n, line in enumerate(self._lines[start:], start + 1):
+            if key and line.split("=")[0].strip().strip('"') == key:
+                return n
+            if line.startswith("["):
+                break
+        return start
+
+
+def _shorten(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "…"
