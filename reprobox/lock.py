@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # reading a lock alone should not cost pydantic
@@ -134,7 +134,22 @@ def stale_keys(lock: Lock, spec: Spec, requirement_text: str | None) -> tuple[st
 
 def lock_digest(lock: Lock) -> str:
     """Digest everything ``lock`` says, whatever its text looks like: ``sha256:…``."""
+    lock = sort_lock(lock)
     return _digest_value({"base_kind": type(lock.base).__name__, **asdict(lock)})
+
+
+def sort_lock(lock: Lock) -> Lock:
+    """Put every tuple of ``lock`` whose order means nothing in order."""
+    base = lock.base
+    if isinstance(base, DebianBase):
+        base = replace(base, packages=tuple(sorted(base.packages)))
+    return replace(
+        lock,
+        base=base,
+        spec_keys=tuple(sorted(lock.spec_keys)),
+        system=tuple(sorted(lock.system)),
+        wheels=tuple(sorted(lock.wheels)),
+    )
 
 
 def describe_changes(old: Lock | None, new: Lock) -> list[str]:
@@ -197,8 +212,12 @@ def _name_base(base: DebianBase | ImageBase | ArchiveBase) -> str:
 def _count_packages(new: Lock) -> list[str]:
     lines = [f"base: {_name_base(new.base)}"]
     if isinstance(new.base, DebianBase):
-        lines[0] += f", {len(new.base.packages)} packages"
-    return lines + ([f"system: {len(new.system)} packages"] if new.system else [])
+        lines[0] += f", {_count(len(new.base.packages))}"
+    return lines + ([f"system: {_count(len(new.system))}"] if new.system else [])
+
+
+def _count(packages: int) -> str:
+    return f"{packages} package" + ("" if packages == 1 else "s")
 
 
 def _count_changes(old: tuple[DebPackage, ...], new: tuple[DebPackage, ...]) -> str:
@@ -214,5 +233,4 @@ def _count_changes(old: tuple[DebPackage, ...], new: tuple[DebPackage, ...]) -> 
         return ""
     first, *others = parts
     count, what = first.split(" ")
-    noun = "package" if count == "1" else "packages"
-    return ", ".join([f"{count} {noun} {what}", *others])
+    return ", ".join([f"{_count(int(count))} {what}", *others])

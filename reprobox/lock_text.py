@@ -10,7 +10,18 @@ from typing import Any, TypeVar
 import tomli_w
 
 from reprobox.errors import LockError
-from reprobox.lock import LOCK_SCHEMA, ArchiveBase, DebianBase, DebPackage, ImageBase, Lock, PythonTarget, Wheel
+from reprobox.lock import (
+    LOCK_SCHEMA,
+    ArchiveBase,
+    DebianBase,
+    DebPackage,
+    ImageBase,
+    Lock,
+    PythonTarget,
+    Wheel,
+    lock_digest,
+    sort_lock,
+)
 from reprobox.lock_fields import CHECKS, check_wheel
 
 _T = TypeVar("_T")
@@ -28,15 +39,17 @@ _BASES: dict[str, type[DebianBase | ImageBase | ArchiveBase]] = {
 
 def format_lock(lock: Lock) -> str:
     """Write ``lock`` as text; the same lock always gives the same text."""
+    lock = sort_lock(lock)
     document = {
         "schema_version": LOCK_SCHEMA,
+        "lock_digest": lock_digest(lock),
         "reprobox": lock.reprobox,
         "layer_format": lock.layer_format,
-        "spec": {"digest": lock.spec_digest, "keys": dict(sorted(lock.spec_keys))},
+        "spec": {"digest": lock.spec_digest, "keys": dict(lock.spec_keys)},
         "python": asdict(lock.python),
         "base": _dump_base(lock.base),
-        "system": [asdict(package) for package in sorted(lock.system)],
-        "wheel": [{key: value for key, value in asdict(wheel).items() if value != ""} for wheel in sorted(lock.wheels)],
+        "system": [asdict(package) for package in lock.system],
+        "wheel": [{key: value for key, value in asdict(wheel).items() if value != ""} for wheel in lock.wheels],
     }
     return _HEADER + tomli_w.dumps({key: value for key, value in document.items() if value != []})
 
@@ -50,7 +63,7 @@ def parse_lock(text: str, file: str) -> Lock:
     _check_version(document, file)
     reader = _Reader(text, file)
     spec = reader.read_table(document, "spec")
-    return Lock(
+    lock = Lock(
         reprobox=str(reader.read_value(document, "reprobox", "text", "")),
         layer_format=int(str(reader.read_value(document, "layer_format", "count", ""))),
         spec_digest=str(reader.read_value(spec, "digest", "digest", "[spec]")),
@@ -60,13 +73,15 @@ def parse_lock(text: str, file: str) -> Lock:
         system=reader.read_packages(document, "system", "[[system]]"),
         wheels=reader.read_wheels(document),
     )
+    _check_digest(str(reader.read_value(document, "lock_digest", "digest", "")), lock, file)
+    return lock
 
 
 def _dump_base(base: DebianBase | ImageBase | ArchiveBase) -> dict[str, object]:
     kind = next(name for name, cls in _BASES.items() if isinstance(base, cls))
     values = {"kind": kind, **asdict(base)}
     if isinstance(base, DebianBase):
-        values["package"] = [asdict(package) for package in sorted(base.packages)]
+        values["package"] = [asdict(package) for package in base.packages]
         del values["packages"]
     return values
 
@@ -95,6 +110,15 @@ def _check_version(document: Mapping[str, Any], file: str) -> None:
             hint="use the newer reprobox that made it",
         )
     raise LockError(f"{file}: not a lock: no schema_version = {LOCK_SCHEMA} in it", hint=_MAKE_ANEW)
+
+
+def _check_digest(claimed: str, lock: Lock, file: str) -> None:
+    """Catch what no single value shows: a lock cut short between two tables, edited, or merged without a conflict."""
+    if claimed != lock_digest(lock):
+        raise LockError(
+            f"{file}: the lock does not hash to its own lock_digest: it was edited, merged or cut short",
+            hint=_MAKE_ANEW,
+        )
 
 
 class _Reader:
