@@ -1,0 +1,124 @@
+"""Layers that a step run in a container makes: the step, and what it changed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+from reprobox.engines.base import Engine
+from reprobox.errors import BuildError
+from reprobox.image import assemble_image, load_image
+from reprobox.layers.model import EPOCH, Layer
+from reprobox.layers.state import collect_difference
+from reprobox.layers.store import LayerStore
+from reprobox.layers.tree import Tree
+
+STEP_ENV = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "HOME": "/root",
+    "LC_ALL": "C.UTF-8",
+    "PATH": "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": str(EPOCH),
+    "TZ": "UTC",
+}
+"""The environment of every step, here and in a rendered Dockerfile."""
+_TAIL = 4000
+
+
+class StepRunner:
+    """Runs steps on stacks of layers in an engine; forgets the images it made for them when closed."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: LayerStore,
+        *,
+        architecture: str = "amd64",
+        timeout: float = 3600,
+        on_output: Callable[[bytes], None] = lambda data: None,
+    ) -> None:
+        self.store = store
+        self._engine = engine
+        self._architecture = architecture
+        self._timeout = timeout
+        self._on_output = on_output
+        self._tags: dict[tuple[str, ...], str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for tag in self._tags.values():
+            self._engine.remove_image(tag)
+        self._tags.clear()
+
+    def export(
+        self,
+        lower: Sequence[Layer],
+        argv: Sequence[str],
+        *,
+        what: str,
+        files: Tree | None = None,
+        env: Mapping[str, str] = STEP_ENV,
+    ) -> Iterator[bytes]:
+        """Run ``argv`` on ``lower`` with ``files`` unpacked at the root; yield the whole root file system as a tar."""
+        tail = bytearray()
+
+        def take(data: bytes) -> None:
+            tail.extend(data)
+            del tail[:-_TAIL]
+            self._on_output(data)
+
+        image = self._load(lower)
+        chunks = _tar_chunks(files) if files is not None else None
+        try:
+            yield from self._engine.export_step(
+                image, argv, files=chunks, env=env, on_output=take, timeout=self._timeout
+            )
+        except BuildError as exc:
+            said = bytes(tail).decode("utf-8", "replace").strip()
+            raise BuildError(f"{what}: {exc.message}" + (f"\n{said}" if said else ""), hint=exc.hint) from exc
+
+    def _load(self, lower: Sequence[Layer]) -> str:
+        key = tuple(layer.diff_id for layer in lower)
+        if key not in self._tags:
+            tag = f"reprobox/step:{secrets.token_hex(6)}"
+            load_image(self._engine, assemble_image(lower, architecture=self._architecture), tag, self.store)
+            self._tags[key] = tag
+        return self._tags[key]
+
+
+def make_run_layer(command: str, lower: Sequence[Layer], steps: StepRunner) -> Layer:
+    """Return what one shell line of the spec changes, run as root in ``/`` without network."""
+    key = f"run {' '.join(f'{name}={value}' for name, value in STEP_ENV.items())}\n{command}\non "
+    key += " ".join(layer.diff_id for layer in lower)
+    what = f"run: {command.splitlines()[0][:60]}"
+
+    def write(out: BinaryIO) -> None:
+        with Tree() as tree:
+            chunks = steps.export(lower, ("/bin/sh", "-e", "-c", command), what=what)
+            collect_difference(chunks, lower, tree, steps.store, what)
+            tree.write(out)
+
+    return steps.store.make(key, what, write)
+
+
+class _Chunks:
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self.parts.append(data)
+        return len(data)
+
+
+def _tar_chunks(files: Tree) -> Iterator[bytes]:
+    chunks = _Chunks()
+    files.write(cast(BinaryIO, chunks))
+    yield from chunks.parts

@@ -1,0 +1,1 @@
+"""Spec to lock: what a spec asks for, found and pinned."""
