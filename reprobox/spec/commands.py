@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import fields
 from functools import partial
 
 from reprobox.spec.model import Stage, Stages
@@ -64,7 +65,7 @@ def _split_command(value: Value, text: str) -> tuple[str, ...] | None:
 
 def read_stages(value: Value) -> Stages | None:
     """Return the stages; each is a command, or a mapping of a command and its outputs."""
-    names = tuple(Stages.model_fields)
+    names = tuple(field.name for field in fields(Stages))
     if value.empty:
         value.report("has no stage", f"add one or more of {', '.join(names)}, or use command")
         return None

@@ -78,7 +78,7 @@ def _read_value(value: Value) -> str | None:
         return ""
     if isinstance(value.node, ScalarNode) and not value.node.text.strip(" "):
         return value.node.text
-    text = read_text(value, "the value of a variable")
+    text = read_text(value, "the value of a variable", verbatim=True)
     if text is None:
         return None
     for character, what in _BREAKS_OUT.items():

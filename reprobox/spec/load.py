@@ -159,14 +159,21 @@ def _check_required(top: Value, readers: Iterable[str]) -> None:
 def _check_duplicate_items(top: Value) -> None:
     entries = top.entries()
     check_duplicates(entries.get("frameworks"), entries.get("packages"))
-    for key in ("indexes", "system", "outputs"):
-        seen: dict[str, int] = {}
-        for item in entries[key].items() if key in entries else []:
-            text = getattr(item.node, "text", "")
-            if text in seen:
-                item.report(f"is listed twice; the first is on line {seen[text]}", "remove one of the two")
-            elif text:
-                seen[text] = item.node.position.line
+    lists = [entries[key] for key in ("indexes", "system", "outputs") if key in entries]
+    for stage in entries["stages"].entries().values() if "stages" in entries else ():
+        lists.extend(value for key, value in stage.entries().items() if key == "outputs")
+    for value in lists:
+        _check_unique(value)
+
+
+def _check_unique(value: Value) -> None:
+    seen: dict[str, int] = {}
+    for item in value.items():
+        text = getattr(item.node, "text", "")
+        if text in seen:
+            item.report(f"is listed twice; the first is on line {seen[text]}", "remove one of the two")
+        elif text:
+            seen[text] = item.node.position.line
 
 
 def _check_python(top: Value, parts: dict[str, object]) -> None:

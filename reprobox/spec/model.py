@@ -5,10 +5,9 @@ Reading it from YAML, and everything that can be wrong with it, is in :mod:`repr
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 SAFE_SEED_MAX = 2_147_462_578
 """Largest seed that every known backend takes unchanged (the limit is Theano's MRG generator)."""
@@ -25,11 +24,8 @@ class Level(StrEnum):
     PORTABLE = "portable"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Base(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Base:
     """What the image stands on: exactly one of the three."""
 
     debian: str | None = None
@@ -42,7 +38,8 @@ class Base(_Frozen):
     """The archive's, or the local image's, sha256; needed with ``archive``."""
 
 
-class Determinism(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Determinism:
     """The level and single switches that override it; ``None`` leaves a switch to the level."""
 
     level: Level = Level.BITWISE
@@ -56,21 +53,24 @@ class Determinism(_Frozen):
     cpu: Literal["avx2", "baseline"] | None = None
 
 
-class Source(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Source:
     """Which project files enter the image; ignore files are respected."""
 
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()
 
 
-class Stage(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Stage:
     """One step of the training, runnable alone."""
 
     command: tuple[str, ...]
     outputs: tuple[str, ...] = ()
 
 
-class Stages(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Stages:
     """The steps contests ask for, in the order they run; at least one is present."""
 
     prepare: Stage | None = None
@@ -78,7 +78,8 @@ class Stages(_Frozen):
     predict: Stage | None = None
 
 
-class Input(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Input:
     """A file or folder that a run reads, mounted read-only at ``/input/<name>``."""
 
     path: str
@@ -86,7 +87,8 @@ class Input(_Frozen):
     """Of the file; or of a folder: see :func:`reprobox.inputs.hash_folder`."""
 
 
-class Resources(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Resources:
     """Limits on one run; ``None`` means the machine's own."""
 
     cpus: float | None = None
@@ -98,7 +100,8 @@ class Resources(_Frozen):
     """Seconds for the whole run; the YAML takes "2h" too."""
 
 
-class Spec(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Spec:
     """A whole spec, every value checked; what was left out has its default."""
 
     reprobox: Literal[1]
@@ -107,7 +110,7 @@ class Spec(_Frozen):
     python: str = "3.11"
     """Major and minor version."""
     base: Base = Base()
-    frameworks: dict[str, str] = Field(default_factory=dict)
+    frameworks: dict[str, str] = field(default_factory=dict)
     """Framework -> exact version, or a version with a local part ("2.13.0+cpu")."""
     packages: tuple[str, ...] = ()
     """Requirement strings (PEP 508, names and versions only)."""
@@ -123,10 +126,10 @@ class Spec(_Frozen):
     cudnn: str | None = None
     determinism: Determinism = Determinism()
     source: Source = Source()
-    env: dict[str, str] = Field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] | None = None
     stages: Stages | None = None
-    inputs: dict[str, Input] = Field(default_factory=dict)
+    inputs: dict[str, Input] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     """What a run must leave under /output, and what is compared later; relative paths or globs."""
     network: bool = False

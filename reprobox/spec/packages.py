@@ -13,10 +13,11 @@ from packaging.version import InvalidVersion, Version
 from reprobox.spec.backends import ALIASES, seed_limits
 from reprobox.spec.paths import REQUIREMENT_NAMES, read_requirements
 from reprobox.spec.values import Value, read_fields, read_list, read_text, shorten, suggest
+from reprobox.spec.yaml_nodes import MapNode
 
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.\-]+"
-CUDA = r"[0-9]{1,2}\.[0-9]{1,2}(\.[0-9]{1,3})?"
-CUDNN = r"[0-9]{1,2}(\.[0-9]{1,3}){0,3}"
+CUDA = r"[1-9][0-9]?\.[0-9]{1,2}(\.[0-9]{1,3})?"
+CUDNN = r"[1-9][0-9]?(\.[0-9]{1,3}){0,3}"
 
 
 def read_framework(name: str, value: Value) -> str | None:
@@ -32,7 +33,7 @@ def read_framework(name: str, value: Value) -> str | None:
 
 def read_version(value: Value) -> str | None:
     """Return an exact version, as written."""
-    text = read_text(value, "an exact version such as 2.13.0")
+    text = read_text(value, "an exact version such as 2.13.0", verbatim=True)
     if text is None:
         return None
     try:
@@ -54,7 +55,7 @@ def _version_hint(text: str) -> str:
 
 def read_packages(value: Value, project: Path | None) -> dict[str, object] | None:
     """Return ``packages`` and ``requirements`` from a list, or from a mapping with ``list`` and ``requirements``."""
-    if value.empty or not value.entries():
+    if not isinstance(value.node, MapNode):
         return {"packages": read_list(value, read_requirement)}
     parts = read_fields(
         value,
@@ -165,7 +166,7 @@ def read_system_package(value: Value) -> str | None:
 
 def read_cuda(value: Value) -> str | None:
     """Return a CUDA version, "12.4" or "12.4.1"."""
-    text = read_text(value, "a CUDA version such as 12.4")
+    text = read_text(value, "a CUDA version such as 12.4", verbatim=True)
     if text is None or re.fullmatch(CUDA, text):
         return text
     short = re.fullmatch(r"cu-?([0-9]{1,2})([0-9])", text)
@@ -176,7 +177,7 @@ def read_cuda(value: Value) -> str | None:
 
 def read_cudnn(value: Value) -> str | None:
     """Return a cuDNN version, "9", "9.1" or "8.9.7"."""
-    text = read_text(value, "a cuDNN version such as 9.1")
+    text = read_text(value, "a cuDNN version such as 9.1", verbatim=True)
     if text is None or re.fullmatch(CUDNN, text):
         return text
     value.report(f"{shorten(text)} is not a cuDNN version", "write 9, 9.1 or 8.9.7")

@@ -59,7 +59,9 @@ def read_pattern(value: Value) -> str | None:
         value.report("a pattern cannot be negated", "use include for what to keep and exclude for what to drop")
     elif text.startswith("#"):
         value.report(f"{shorten(text)} would be a comment in an ignore file", "name the files by another pattern")
-    elif _check_relative(value, text, "the project") is not None:
+    elif (path := _check_relative(value, text, "the project")) == ".":
+        value.report(f"{shorten(text)} matches nothing", "write ** for the whole project")
+    elif path is not None:
         return text.removeprefix("./")
     return None
 

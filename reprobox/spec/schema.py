@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 from reprobox.spec import environment, packages, quantities, settings
@@ -18,10 +19,13 @@ Schema = dict[str, Any]
 
 _CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
 _LINE = rf"(?=.*\S)[^{_CONTROL}]+"
-_PATH = rf"(?![/~#!]|[A-Za-z]:/|\.?/*$)(?!(.*/)?\.\.(/|$))(?=.*\S)[^\\{_CONTROL}]+"
+_PATTERN = rf"(?![/~#!]|[A-Za-z]:/|\.?/*$)(?!(.*/)?\.\.(/|$))(?=.*\S)[^\\{_CONTROL}]+"
+_PATH = rf"(?![/~]|[A-Za-z]:/|\.?/*$)(?!(.*/)?\.\.(/|$))(?=.*\S)[^\\{_CONTROL}]+"
 _FILE = rf"(?![/~]|[A-Za-z]:/|\.?/*$)(?!(.*/)?\.\.(/|$))(?=.*\S)[^\"'`$\\{_CONTROL}]+"
+_OUTPUT = rf"(?![/~]|[A-Za-z]:/)(?!(.*/)?\.\.(/|$))(?=.*\S)[^\\{_CONTROL}]+"
 _PLAIN_NAME = rf"(?![/~]|\.|.*(//|/\.|/$))(?=.*\S)[^:\\{_CONTROL}]+"
 _ENV_VALUE = rf"[^\"'`$\\{_CONTROL}]*"
+_DURATION = rf"(?=.)({quantities.DURATION}|[0-9]{{1,9}}(\.[0-9]{{1,3}})?)"
 _VERSION = r"[vV]?[0-9][0-9A-Za-z.+!_\-]*"
 _URL = r"(https?|file)://[^\s\"'`\\$<>{}|^@?#]+"
 _REQUIREMENT = r"(?!-)[A-Za-z0-9][^@;\\/\u0000-\u001f]*"
@@ -51,9 +55,7 @@ def format_schema() -> str:
 def _identity() -> Schema:
     return {
         "reprobox": _say("The version of the spec's format.", {"const": 1}),
-        "name": _say(
-            "The image's name.", _text(settings.NAME, "digits-cnn", numbers=True) | {"maxLength": settings.NAME_LENGTH}
-        ),
+        "name": _say("The image's name.", _text(settings.NAME, "digits-cnn") | {"maxLength": settings.NAME_LENGTH}),
         "seed": _say(
             "The run's seed. 1 to 2147462578 is safe for every backend; larger ones where every backend takes them.",
             {"type": "integer", "minimum": 1, "maximum": WIDE_SEED_MAX, "examples": [32]},
@@ -71,7 +73,7 @@ def _software() -> Schema:
         "base": _say("What the image stands on; the default is the Debian release that has the Python.", _base()),
         "frameworks": _say(
             "Frameworks with their exact versions.",
-            _table(_text(_VERSION, "2.13.0", numbers=True), {"enum": sorted(seed_limits())}),
+            _table(_text(_VERSION, "2.13.0", numbers=True) | {"minimum": 0}, {"enum": sorted(seed_limits())}),
         ),
         "packages": _say(
             "Python packages: a list, or a requirements file, pyproject.toml or uv.lock, or both.",
@@ -131,7 +133,7 @@ def _behaviour() -> Schema:
         "fill_uninitialized_memory": _flag(),
         "cpu": {"enum": list(settings.CPUS)},
     }
-    patterns = _list(_text(_PATH, "src/**"))
+    patterns = _list(_text(_PATTERN, "src/**"))
     return {
         "determinism": _say(
             "The level, or a mapping of the level and switches that override it.",
@@ -152,13 +154,13 @@ def _behaviour() -> Schema:
 
 
 def _running() -> Schema:
-    outputs = _list(_text(rf"(?![/~]|[A-Za-z]:/)(?!(.*/)?\.\.(/|$))(?=.*\S)[^\\{_CONTROL}]+", "*.pt"), unique=True)
+    outputs = _list(_text(_OUTPUT, "*.pt"), unique=True)
     stage = {"anyOf": [_command(), _mapping({"command": _command(), "outputs": outputs}) | {"required": ["command"]}]}
     return {
         "command": _say("What a run does: a list of words, or a text that is split into words.", _command()),
         "stages": _say(
             "Steps instead of one command, each runnable alone.",
-            _mapping(dict.fromkeys(Stages.model_fields, stage)) | {"minProperties": 1},
+            _mapping(dict.fromkeys((field.name for field in fields(Stages)), stage)) | {"minProperties": 1},
         ),
         "inputs": _say(
             "Files and folders mounted read-only below /input, with their sha256.",
@@ -185,9 +187,7 @@ def _resources() -> Schema:
             "cpus": {"type": "number", "minimum": 0.01, "maximum": 4096},
             "memory": size,
             "shm": size,
-            "timeout": {
-                "anyOf": [{"type": "number", "exclusiveMinimum": 0}, _text(f"(?=.){quantities.DURATION}", "2h")]
-            },
+            "timeout": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _text(_DURATION, "2h")]},
         },
         empty=True,
     )
@@ -203,8 +203,8 @@ def _say(description: str, schema: Schema) -> Schema:
 
 
 def _text(pattern: str, example: str | None = None, *, numbers: bool = False) -> Schema:
-    kind = ["string", "number"] if numbers else "string"
-    return {"type": kind, "pattern": f"^({pattern})$"} | ({"examples": [example]} if example else {})
+    kind: Schema = {"type": ["string", "number"], "minimum": 1} if numbers else {"type": "string"}
+    return kind | {"pattern": f"^({pattern})$"} | ({"examples": [example]} if example else {})
 
 
 def _flag() -> Schema:

@@ -71,7 +71,7 @@ def read_seed(value: Value) -> int | None:
 
 def read_python(value: Value) -> str | None:
     """Return Python's major and minor version."""
-    text = read_text(value, "a Python version such as 3.11")
+    text = read_text(value, "a Python version such as 3.11", verbatim=True)
     if text is None or text in PYTHONS:
         return text
     if short := re.match(r"(?:python ?)?(3\.[0-9]{1,2})(\.|$)", text.lower()):
@@ -124,7 +124,7 @@ def _read_base_text(value: Value) -> Base | None:
 
 
 def _read_debian(value: Value) -> str | None:
-    text = read_text(value, "a Debian release such as 12")
+    text = read_text(value, "a Debian release such as 12", verbatim=True)
     if text is None:
         return None
     release = DEBIAN_NAMES.get(text.lower(), text)
@@ -147,7 +147,7 @@ def _read_image(value: Value) -> str | None:
 
 def read_sha256(value: Value) -> str | None:
     """Return 64 hexadecimal digits in lower case."""
-    text = read_text(value, "a sha256 of 64 hexadecimal digits")
+    text = read_text(value, "a sha256 of 64 hexadecimal digits", verbatim=True)
     if text is None or re.fullmatch(SHA256, text):
         return text.lower().removeprefix("sha256:") if text else None
     digits = text.removeprefix("sha256:")

@@ -17,6 +17,9 @@ _YES = frozenset({"true", "yes", "on"})
 _NO = frozenset({"false", "no", "off"})
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_OTHER_TYPE = re.compile(
+    r"[-+]?[0-9][0-9_]*(\.[0-9]*)?([eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F]+|true|false|yes|no|on|off", re.I
+)
 _MAX_DIGITS = 25
 
 
@@ -102,10 +105,16 @@ def read_scalar(value: Value, expected: str) -> ScalarNode | None:
     return None
 
 
-def read_text(value: Value, expected: str = "a text") -> str | None:
-    """Return a text of one line, as it was written (quotes taken off)."""
+def read_text(value: Value, expected: str, *, verbatim: bool = False) -> str | None:
+    """Return a text of one line, as it was written (quotes taken off).
+
+    A number or a yes or no without quotes is no text, unless ``verbatim`` says that the key takes what is written.
+    """
     node = read_scalar(value, expected)
     if node is None:
+        return None
+    if node.plain and not verbatim and _OTHER_TYPE.fullmatch(node.text):
+        value.report(f"expected {expected}, found {node.text}", f"if you mean the text, quote it: '{node.text}'")
         return None
     text = node.text.rstrip("\n") if not node.plain else node.text
     if bad := CONTROL.search(text):
@@ -168,7 +177,7 @@ def read_flag(value: Value) -> bool | None:
 def read_choice(value: Value, choices: Sequence[str]) -> str | None:
     """Return one of a few words."""
     expected = f"one of {', '.join(choices)}"
-    text = read_text(value, expected)
+    text = read_text(value, expected, verbatim=True)
     if text is None or text in choices:
         return text
     value.report(f"expected {expected}, found {shorten(text)}", suggest(text, choices))
