@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from reprobox.spec.model import Determinism, Level, Spec
 
@@ -64,11 +65,7 @@ def _bitwise_switches(seed: int) -> dict[str, Switch]:
 
 
 def _overrides(determinism: Determinism) -> dict[str, Switch]:
-    return {
-        name: value
-        for name, value in determinism.model_dump(exclude={"level"}, exclude_none=True).items()
-        if isinstance(value, bool | int | str)
-    }
+    return {name: value for name, value in asdict(determinism).items() if name != "level" and value is not None}
 
 
 def decide_environment(switches: Mapping[str, Switch]) -> dict[str, str]:

@@ -6,10 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # reading a lock alone should not cost pydantic
-    from reprobox.spec.model import Spec
+from reprobox.spec.model import Spec
 
 LOCK_SCHEMA = 1
 
@@ -109,7 +107,7 @@ def spec_keys(spec: Spec, requirement_text: str | None) -> tuple[tuple[str, str]
     """
     values: dict[str, object] = {
         "python": spec.python,
-        "base": spec.base.model_dump(exclude_none=True),
+        "base": {key: value for key, value in asdict(spec.base).items() if value is not None},
         "frameworks": spec.frameworks,
         "packages": sorted(spec.packages),
         "requirements": [spec.requirements, requirement_text] if spec.requirements else None,

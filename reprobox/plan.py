@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from reprobox.determinism import decide_environment, decide_switches
 from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Lock, PythonTarget, Wheel, lock_digest
@@ -106,5 +106,5 @@ def plan_stages(spec: Spec) -> tuple[StagePlan, ...]:
 
 def spec_digest(spec: Spec) -> str:
     """Digest of what the spec means: comments, key order and spelled-out defaults do not change it."""
-    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(asdict(spec), sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
