@@ -8,6 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from reprobox.errors import EngineError
+
+
+class EngineGone(EngineError):
+    """The engine stopped answering in the middle of something."""
+
 
 class StoreKind(StrEnum):
     """Where the engine keeps images, which decides what its image ID means."""

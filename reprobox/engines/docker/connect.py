@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -61,12 +62,22 @@ def _open(endpoint: Endpoint) -> DockerEngine:
             "and set DOCKER_HOST=unix:///tmp/engine.sock",
         )
     try:
+        _knock(endpoint.host)
         client = docker.APIClient(base_url=endpoint.host, version="auto", tls=_tls(endpoint), timeout=60)
     except (docker.errors.DockerException, OSError, ValueError) as error:
         raise _explain(endpoint, error) from error
     if _version(client.api_version) < _OLDEST_API:
         raise _too_old(endpoint, client.api_version)
     return DockerEngine(client, local=endpoint.host.startswith(("unix://", "npipe://")))
+
+
+def _knock(host: str) -> None:
+    """Raise ``OSError`` when a Unix socket does not open; the SDK would say so less clearly, and leak the socket."""
+    scheme, _, path = host.partition("://")
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(10)
+            probe.connect(path)
 
 
 def _tls(endpoint: Endpoint) -> TLSConfig | bool:

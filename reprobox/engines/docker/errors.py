@@ -10,6 +10,7 @@ import docker.errors
 import requests
 import urllib3
 
+from reprobox.engines.base import EngineGone
 from reprobox.errors import EngineError
 
 _LOST = (
@@ -44,7 +45,7 @@ def translate_errors(what: str) -> Iterator[None]:
     except docker.errors.DockerException as error:
         raise EngineError(f"{what}: {error}") from error
     except _LOST as error:
-        raise EngineError(
+        raise EngineGone(
             f"{what}: the container engine stopped answering ({_innermost(error)})",
             hint="see whether it still runs (`docker info`) and what its log says, then do the same again",
         ) from error

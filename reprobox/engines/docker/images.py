@@ -73,9 +73,8 @@ class Images:
             for message in self._client.pull(reference, stream=True, decode=True):
                 _raise_reported(message, what)
             digests = self._client.inspect_image(reference).get("RepoDigests") or ()
-        name = reference.partition("@")[0]
         for digest in digests:
-            if digest.partition("@")[0].endswith(name.rpartition(":")[0] or name):
+            if _repository(digest) == _repository(reference):
                 return str(digest)
         raise refusal(what, f"pulled, but no digest is known for it: {', '.join(digests)}")
 
@@ -102,3 +101,14 @@ def _newest_of_ours_first(listed: dict[str, Any]) -> tuple[bool, int]:
 def _common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
     pairs = enumerate(zip(one, other, strict=False))
     return next((index for index, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _repository(reference: str) -> str:
+    """Return a reference's name alone, in full: "debian:12" is "docker.io/library/debian"."""
+    name, _, _ = reference.partition("@")
+    head, slash, last = name.rpartition("/")
+    name = head + slash + last.partition(":")[0]
+    host, slash, _ = name.partition("/")
+    if not slash:
+        return f"docker.io/library/{name}"
+    return name if "." in host or ":" in host or host == "localhost" else f"docker.io/{name}"

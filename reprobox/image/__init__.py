@@ -1,0 +1,7 @@
+"""The image itself: config, manifest, archive, and loading it into an engine."""
+
+from reprobox.image.archive import archive_chunks, archive_size
+from reprobox.image.assemble import Image, assemble_image
+from reprobox.image.load import LayerReader, engine_id, load_image
+
+__all__ = ["Image", "LayerReader", "archive_chunks", "archive_size", "assemble_image", "engine_id", "load_image"]

@@ -1,0 +1,120 @@
+"""Make an engine hold an image: send what it lacks, check what it has, only then give it its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from reprobox.engines.base import EngineGone, EngineImage, EngineInfo, ImageStore, StoreKind
+from reprobox.errors import EngineError
+from reprobox.image.archive import archive_chunks, archive_size
+from reprobox.image.assemble import Image
+from reprobox.layers.model import Layer
+
+OnProgress = Callable[[int, int], None]
+"""Gets (bytes sent, of how many)."""
+
+
+class LayerReader(Protocol):
+    """Where the layers' bytes are."""
+
+    def read_verified(self, layer: Layer) -> Iterator[bytes]:
+        """Yield the layer's tar; raise a ``BuildError`` when it is damaged."""
+
+
+class LoadingEngine(ImageStore, Protocol):
+    """What loading needs of an engine."""
+
+    def info(self) -> EngineInfo:
+        """Ask the engine about itself."""
+
+
+def engine_id(image: Image, info: EngineInfo) -> str:
+    """Return the ID that this engine must give the image."""
+    return image.manifest_digest if info.store is StoreKind.CONTAINERD else image.config_digest
+
+
+def load_image(
+    engine: LoadingEngine,
+    image: Image,
+    tag: str,
+    store: LayerReader,
+    on_progress: OnProgress = lambda sent, total: None,
+) -> str:
+    """Make ``tag`` name ``image`` in the engine, sending only what it lacks; return the engine's ID, checked.
+
+    Raises ``EngineError`` when the engine refuses or holds something else afterwards, and lets through what ``store``
+    raises for a damaged layer; ``tag`` is then what it was before.
+    """
+    wanted = EngineImage(engine_id(image, engine.info()), image.diff_ids)
+    if engine.find_image(tag) == wanted:
+        return wanted.engine_id
+    # Under a name of its own until it is whole: the containerd store names an image before it has unpacked it,
+    # and keeps the name when that fails.
+    loading = f"reprobox-loading:{image.config_digest.partition(':')[2]}"
+    try:
+        _send_what_is_missing(engine, image, loading, store, on_progress)
+        _check_loaded(engine.find_image(loading), wanted)
+        engine.tag_image(loading, tag)
+    finally:
+        _forget(engine, loading)
+    return wanted.engine_id
+
+
+def _send_what_is_missing(
+    engine: LoadingEngine, image: Image, tag: str, store: LayerReader, on_progress: OnProgress
+) -> None:
+    """Send the image without the layers the engine has; when it refuses, once more with all of them.
+
+    The second try also heals a containerd store that kept the beginning of a damaged layer from an earlier load:
+    it resumes there, finds another digest, and drops it.
+    """
+    for skip in (_find_held(engine, image), frozenset[str]()):
+        total = archive_size(image, tag, skip)
+        chunks = archive_chunks(image, tag, skip, store.read_verified)
+        try:
+            engine.load_archive(_count_sent(chunks, total, on_progress))
+            return
+        except EngineGone:
+            raise
+        except EngineError as error:
+            refused = error
+    raise refused
+
+
+def _find_held(engine: LoadingEngine, image: Image) -> frozenset[str]:
+    """Return the layers that may be left out; the containerd store and Podman want every one."""
+    info = engine.info()
+    if info.store is StoreKind.CONTAINERD or info.name != "docker":
+        return frozenset()
+    return frozenset(image.diff_ids[: engine.count_held_layers(image.diff_ids)])
+
+
+def _count_sent(chunks: Iterable[bytes], total: int, on_progress: OnProgress) -> Iterator[bytes]:
+    sent = 0
+    for chunk in chunks:
+        yield chunk
+        sent += len(chunk)
+        on_progress(sent, total)
+
+
+def _check_loaded(found: EngineImage | None, wanted: EngineImage) -> None:
+    if found == wanted:
+        return
+    if found is None:
+        problem = "has none afterwards"
+    elif found.diff_ids != wanted.diff_ids:
+        problem = f"holds other layers: {', '.join(found.diff_ids) or 'none'} instead of {', '.join(wanted.diff_ids)}"
+    else:
+        problem = f"calls it {found.engine_id} instead of {wanted.engine_id}"
+    raise EngineError(
+        f"the engine accepted the image but {problem}",
+        hint="build again; if it stays so, see the engine's log and its free disk",
+    )
+
+
+def _forget(engine: LoadingEngine, tag: str) -> None:
+    try:
+        engine.remove_image(tag)
+    except EngineGone:
+        return

@@ -1,0 +1,125 @@
+"""Private Docker Engines of several versions and stores, each on a socket and a data folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine_packages import CACHE, unpack_packages
+
+from reprobox.engines.docker import DockerEngine, connect
+from reprobox.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Which engine to start."""
+
+    suite: str
+    packages: tuple[str, ...]
+    containerd_store: bool
+
+
+KINDS = {
+    "docker-20.10": Kind("bookworm", ("docker.io", "containerd"), False),
+    "docker-26.1-graph": Kind("trixie", ("docker.io", "containerd", "docker-cli", "docker-buildx"), False),
+    "docker-26.1-containerd": Kind("trixie", ("docker.io", "containerd", "docker-cli", "docker-buildx"), True),
+}
+_RUNTIME = ("bookworm", "runc", "tini")
+"""Debian 13's runc wants a newer kernel interface than some test machines have; 12's works under both engines."""
+
+
+class Daemon:
+    """One dockerd, with the containerd that it starts itself."""
+
+    def __init__(self, name: str) -> None:
+        kind = KINDS[name]
+        self.name = name
+        self.data = Path(tempfile.mkdtemp(prefix=f"data-{name}-", dir=_folder()))
+        # Not below the data: a socket's path has at most 107 bytes.
+        self._run = Path(tempfile.mkdtemp(prefix="rbx-"))
+        self.host = f"unix://{self._run}/docker.sock"
+        self.log = self.data / "dockerd.log"
+        engine, runtime = unpack_packages(kind.suite, *kind.packages), unpack_packages(*_RUNTIME)
+        folders = [engine / "usr/sbin", engine / "usr/bin", runtime / "usr/sbin", runtime / "usr/bin"]
+        self.path = os.pathsep.join([*map(str, folders), os.environ["PATH"], "/usr/sbin", "/sbin"])
+        self.plugins = engine / "usr/libexec/docker/cli-plugins"
+        self._features = {"containerd-snapshotter": True} if kind.containerd_store else {}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a program needs in its environment to use this engine, and its own docker command."""
+        return {"DOCKER_HOST": self.host, "PATH": self.path, "HOME": str(self._run), "DOCKER_CONFIG": str(self._run)}
+
+    def start(self) -> DockerEngine:
+        """Start it and wait until it answers."""
+        config = self._run / "daemon.json"
+        config.write_text(json.dumps({"features": self._features}))
+        if self.plugins.is_dir():
+            (self._run / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": [str(self.plugins)]}))
+        argv = [
+            *("dockerd", "--config-file", str(config), "--host", self.host),
+            *("--data-root", str(self.data / "root"), "--exec-root", str(self._run / "exec")),
+            *("--pidfile", str(self._run / "dockerd.pid")),
+            # Nothing here needs a network; a bridge and its packet filter would be shared with other engines.
+            *("--bridge=none", "--iptables=false", "--ip6tables=false"),
+        ]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                argv, env={**os.environ, "PATH": self.path}, stdout=log, stderr=log, start_new_session=True
+            )
+        return self._wait()
+
+    def _wait(self) -> DockerEngine:
+        assert self._process is not None
+        for _ in range(300):
+            if self._process.poll() is not None:
+                break
+            try:
+                return connect(self.environ)
+            except EngineError:
+                time.sleep(0.1)
+        self.kill()
+        raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """End it and its containerd without notice, as a crash of the machine would."""
+        child = self._run / "exec" / "containerd" / "containerd.pid"
+        self._end(signal.SIGKILL)
+        if child.exists():
+            with suppress(ProcessLookupError):
+                os.kill(int(child.read_text()), signal.SIGKILL)
+            child.unlink()
+
+    def stop(self) -> None:
+        """End it and remove everything it kept."""
+        self._end(signal.SIGTERM)
+        for folder in (self._run, self.data):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        (self._run / "dockerd.pid").unlink(missing_ok=True)
+
+
+def _folder() -> Path:
+    folder = CACHE / "engines"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
