@@ -70,7 +70,7 @@ def _read_layer(layer: Layer, store: LayerStore) -> list[tuple[str, FileState]]:
     key, what = f"index 1 of {layer.diff_id}", f"index of {layer.what}"
     index = store.make(key, what, lambda out: _write_index(layer, store, out))
     rows = json.loads(b"".join(store.read_verified(index)))
-    return [(row[0], FileState(*row[1:7], xattrs=tuple((name, value) for name, value in row[7]))) for row in rows]
+    return [(row[0], FileState._make((*row[1:7], tuple(map(tuple, row[7]))))) for row in rows]
 
 
 def _write_index(layer: Layer, store: LayerStore, out: BinaryIO) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -84,6 +85,17 @@ class StepRunner:
         except BuildError as exc:
             said = bytes(tail).decode("utf-8", "replace").strip()
             raise BuildError(f"{what}: {exc.message}" + (f"\n{said}" if said else ""), hint=exc.hint) from exc
+
+    def read_output(self, lower: Sequence[Layer], argv: Sequence[str], *, what: str) -> bytes:
+        """Run ``argv`` on ``lower`` and return its standard output; raise ``BuildError`` when it fails."""
+        out, said = io.BytesIO(), bytearray()
+        code = self._engine.run_step(
+            self._load(lower), argv, stdin=None, on_output=said.extend, stdout=out, env=STEP_ENV, timeout=120
+        )
+        if code:
+            text = bytes(said[-_TAIL:]).decode("utf-8", "replace").strip()
+            raise BuildError(f"{what}: exit code {code}" + (f"\n{text}" if text else ""))
+        return out.getvalue()
 
     def _load(self, lower: Sequence[Layer]) -> str:
         key = tuple(layer.diff_id for layer in lower)

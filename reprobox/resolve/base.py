@@ -1,0 +1,215 @@
+"""Resolve what an image stands on: a Debian release, somebody's image, or an archive; and the Python in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprobox.engines.base import Engine
+from reprobox.errors import BuildError, LockError
+from reprobox.inputs import hash_file
+from reprobox.layers.base_image import find_image_layers, is_saved_image, make_archive_layer, read_saved_image
+from reprobox.layers.model import Layer
+from reprobox.layers.steps import StepRunner
+from reprobox.layers.store import LayerStore
+from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, PythonTarget
+from reprobox.resolve.deb_archive import Downloads
+from reprobox.resolve.deb_mirror import DebianMirror, parse_mirror, read_host_mirror, snapshot_mirror
+from reprobox.resolve.deb_releases import (
+    DebianRelease,
+    find_release,
+    find_release_with_python,
+    list_releases,
+    read_debian_facts,
+)
+from reprobox.resolve.debian import ARCHITECTURES, DebianRequest, resolve_debian, resolve_system
+from reprobox.spec.model import Base
+from reprobox.templating import read_template
+
+AnyBase = DebianBase | ImageBase | ArchiveBase
+PROBE = "probe-base.py"
+
+
+@dataclass(frozen=True)
+class BaseRequest:
+    """What a spec says of its base, and where things are."""
+
+    python: str
+    base: Base
+    system: tuple[str, ...]
+    project: Path
+    mirror: DebianMirror
+    architecture: str = "amd64"
+
+
+@dataclass(frozen=True)
+class BaseResolution:
+    """What it resolved to."""
+
+    base: AnyBase
+    python: PythonTarget
+    system: tuple[DebPackage, ...]
+
+
+def choose_mirror(named: str | None, etc_apt: Path, timestamp: str) -> DebianMirror:
+    """Return the mirror to use: the one that was named, else this machine's own, else the snapshot archive's now."""
+    if named:
+        return parse_mirror(named)
+    return read_host_mirror(etc_apt) or snapshot_mirror(timestamp)
+
+
+def resolve_base(
+    request: BaseRequest,
+    downloads: Downloads,
+    connect: Callable[[], Engine],
+    store: LayerStore,
+    on_warning: Callable[[str], None],
+) -> BaseResolution:
+    """Pin the base, its Python and the spec's system packages; only images and archives need an engine."""
+    if request.base.image is None and request.base.archive is None:
+        release = choose_release(request.python, request.base.debian)
+        found = resolve_debian(_debian_request(request, release), downloads, on_warning)
+        return BaseResolution(found.base, found.python, found.system)
+    engine = connect()
+    base = pin_image(request.base, engine, store) if request.base.image else _pin_archive(request)
+    with StepRunner(engine, store, architecture=request.architecture) as steps:
+        probed = _probe_base(base, request, engine, steps)
+    system: tuple[DebPackage, ...] = ()
+    if request.system:
+        wanted = _debian_request(request, _release_of(probed, base))
+        _, system = resolve_system(wanted, probed.packages, downloads, on_warning)
+    return BaseResolution(base, probed.python, system)
+
+
+def choose_release(python: str, debian: str | None) -> DebianRelease:
+    """Return the release for a Python version, or the one that was asked for if it has that Python."""
+    if debian is None:
+        release = find_release_with_python(python)
+        if release is None:
+            raise LockError(
+                f"python {python!r}: no Debian release that can be a base brings it; there are {list_releases()}",
+                hint="take one of those, or an image that has it, as in `base: {image: NAME}`",
+            )
+        return release
+    release = find_release(debian)
+    if release is None:
+        raise LockError(f"base: Debian {debian!r} cannot be a base; there are {list_releases()}")
+    if release.python != python:
+        raise LockError(
+            f"python {python!r}: Debian {release.number} ({release.suite}) brings {release.python}",
+            hint=f"say `python: {release.python!r}`, or leave the release out: {list_releases()}",
+        )
+    return release
+
+
+def pin_image(base: Base, engine: Engine, store: LayerStore) -> ImageBase:
+    """Find a local image by its sha256, or pull one; return it pinned, its layers in the store."""
+    name = base.image or ""
+    if base.sha256 is None and "@sha256:" not in name:
+        name = engine.pull_image(name)
+    saved = _save_layers(name, engine, store)
+    wanted = f"sha256:{(base.sha256 or '').removeprefix('sha256:')}"
+    if base.sha256 is not None and saved.config_digest != wanted:
+        raise LockError(
+            f"base: the image {name} is {saved.config_digest}, not {wanted}",
+            hint="load the right image, or write the digest it has now if that is the one you mean",
+        )
+    return saved
+
+
+def _save_layers(name: str, engine: Engine, store: LayerStore) -> ImageBase:
+    if engine.find_image(name) is None:
+        engine.pull_image(name)
+    saved = read_saved_image(engine.save_image(name), f"image {name}", store)
+    return ImageBase(name, saved.config_digest, tuple(layer.diff_id for layer in saved.layers))
+
+
+def read_base_layers(
+    base: ImageBase | ArchiveBase, project: Path, engine: Engine, store: LayerStore
+) -> tuple[Layer, ...]:
+    """Return the layers of a pinned base, from the store or else from the engine, its registry or the project."""
+    if isinstance(base, ArchiveBase):
+        return _read_archive(base, project, store)
+    if (found := find_image_layers(base.diff_ids, store)) is not None:
+        return found
+    have = _save_layers(base.reference, engine, store)
+    if have.config_digest != base.config_digest or have.diff_ids != base.diff_ids:
+        raise BuildError(
+            f"the base image {base.reference} is {have.config_digest} here, but the lock has {base.config_digest}",
+            hint="load the image that was locked, or lock again",
+        )
+    found = find_image_layers(base.diff_ids, store)
+    if found is None:
+        raise BuildError(f"the layers of {base.reference} vanished from the cache", hint="build again")
+    return found
+
+
+def _pin_archive(request: BaseRequest) -> ArchiveBase:
+    name, wanted = request.base.archive or "", request.base.sha256 or ""
+    path = request.project / name
+    if not path.is_file():
+        raise LockError(f"base: the archive {name} is not there", hint="its path counts from the spec's folder")
+    have = hash_file(path)
+    if have != wanted.removeprefix("sha256:"):
+        raise LockError(f"base: the archive {name} has the sha256 {have}, not {wanted}")
+    return ArchiveBase(name, have)
+
+
+def _read_archive(base: ArchiveBase, project: Path, store: LayerStore) -> tuple[Layer, ...]:
+    path = project / base.path
+    if not path.is_file() or hash_file(path) != base.sha256:
+        raise BuildError(
+            f"the base archive {base.path} is not the one that was locked", hint="restore it or lock again"
+        )
+    if is_saved_image(path):
+        return read_saved_image(path, base.path, store).layers
+    return (make_archive_layer(path, base.sha256, store),)
+
+
+@dataclass(frozen=True)
+class _Probed:
+    python: PythonTarget
+    packages: bytes
+    suite: str
+
+
+def _probe_base(base: ImageBase | ArchiveBase, request: BaseRequest, engine: Engine, steps: StepRunner) -> _Probed:
+    """Run the base's own interpreter and ask it."""
+    what = base.reference if isinstance(base, ImageBase) else base.path
+    layers = read_base_layers(base, request.project, engine, steps.store)
+    script = f'exec "$(command -v python{request.python} || command -v python3 || command -v python)" -I -c "$0"'
+    try:
+        text = steps.read_output(
+            layers, ("/bin/sh", "-c", script, read_template(PROBE)), what=f"asking {what} for its Python"
+        )
+        answer = json.loads(text)
+        python = PythonTarget(answer["version"], answer["executable"], answer["glibc"])
+    except (BuildError, ValueError, KeyError) as exc:
+        raise LockError(
+            f"base: {what} has no Python that works: {exc}", hint=f"the base must bring Python {request.python}"
+        ) from exc
+    if not python.version.startswith(f"{request.python}."):
+        raise LockError(f"python {request.python!r}: the base {what} brings {python.version}")
+    if not python.glibc or answer["machine"] != ARCHITECTURES[request.architecture]:
+        raise LockError(
+            f"base: {what} is for {answer['machine']} with {answer['libc']}",
+            hint=f"it must be for {ARCHITECTURES[request.architecture]} and have glibc, as wheels want it",
+        )
+    return _Probed(python, answer["status"].encode(), answer["suite"])
+
+
+def _release_of(probed: _Probed, base: ImageBase | ArchiveBase) -> DebianRelease:
+    release = find_release(probed.suite) if probed.suite and probed.packages else None
+    if release is None:
+        raise LockError(
+            f"system: Debian packages cannot be added to a base of {probed.suite or 'no Debian release'}",
+            hint="put them into the base image, or use a Debian base",
+        )
+    return release
+
+
+def _debian_request(request: BaseRequest, release: DebianRelease) -> DebianRequest:
+    keyring = Path(read_debian_facts().keyring)
+    return DebianRequest(release, request.system, request.mirror, keyring, request.architecture)
