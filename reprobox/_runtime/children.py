@@ -36,6 +36,15 @@ class Children(object):
         self._publish_path()
         util.register_after_fork(self, Children._enter_worker)
 
+    def watch_spawned(self, context):
+        """The same for spawned workers of Python 3.10 and newer, which call no after-fork functions.
+
+        https://github.com/python/cpython/blob/v3.13.0/Lib/multiprocessing/context.py (SpawnProcess._after_fork)
+        """
+        spawned = getattr(context, "SpawnProcess", None)
+        if "_after_fork" in vars(spawned):
+            spawned._after_fork = staticmethod(self._enter_worker)
+
     def _number_fork(self):
         # By thread, since two of them may fork at once; the forking one keeps its number in the child.
         self._numbers[_thread.get_ident()] = next(self._count)
@@ -59,7 +68,7 @@ class Children(object):
         return numbered_fork
 
     def _publish_path(self):
-        """Hand the path of a bare fork on to the workers started from it: multiprocessing copies ``_config`` to them."""
+        """Hand the path of a bare fork on to workers started from it: multiprocessing copies ``_config`` to them."""
         try:
             process = sys.modules["multiprocessing.process"].current_process()
             if self._seeder.path:

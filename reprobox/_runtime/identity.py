@@ -30,7 +30,8 @@ def read_command_line():
     """Return this process's whole command line; ``sys.argv`` is not set yet while ``site`` runs."""
     try:
         with open("/proc/self/cmdline", "rb") as file:
-            return [os.fsdecode(part) for part in file.read().split(b"\0")[:-1]]
+            # Not os.fsdecode: a Python 3.6 in the C locale takes everything for ASCII.
+            return [part.decode("utf-8", "surrogateescape") for part in file.read().split(b"\0")[:-1]]
     except OSError:
         return []
 

@@ -83,7 +83,7 @@ def _write_file(path, content):
 
 
 def _publish(hidden, folder):
-    """Move ``hidden`` to the first free name of this process; numbers repeat, as after exec or in the next container."""
+    """Move ``hidden`` to the first free name of this process; pids repeat, after exec and in the next container."""
     for number in range(_MOST_NAMES):
         path = os.path.join(folder, "%d-%d.json" % (os.getpid(), number))
         try:

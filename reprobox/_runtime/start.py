@@ -41,21 +41,24 @@ def _watch(contract, role, command_line):
 
     seeder = Seeder(contract, role, command_line, os.environ.get("REPROBOX_RECORD_DIR"))
     children = Children(seeder)
-    names = {trigger: name for name, triggers in BACKENDS.items() for trigger in triggers}
+    backends = {trigger: name for name, triggers in BACKENDS.items() for trigger in triggers}
+    others = {"multiprocessing.util": children.watch_workers, "multiprocessing.context": children.watch_spawned}
 
     def on_import(module_name, module):
-        if module_name == "multiprocessing.util":
-            children.watch_workers(module)
-            return
-        name = names[module_name]
-        seeder.meet_backend(name, module)
-        if name == "random":
-            children.watch_random()
+        try:
+            if module_name in others:
+                others[module_name](module)
+                return
+            seeder.meet_backend(backends[module_name], module)
+            if module_name == "random":
+                children.watch_random()
+        except Exception as error:
+            seeder.record.warn("%s: %s" % (module_name, error))
 
     children.watch_forks()
     atexit.register(seeder.finish)
     seeder.meet_backend("hashing", None, "start")
-    watched = list(names) + ["multiprocessing.util"]
+    watched = list(backends) + list(others)
     sys.meta_path.insert(0, Finder(watched, on_import))
     # Another .pth file may have been quicker.
     for module_name in watched:

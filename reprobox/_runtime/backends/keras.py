@@ -14,7 +14,7 @@ def find_version(module):
 
 
 def seed(module, seed, event):
-    """Tell Keras 3 the seed, as ``set_random_seed`` does; its generators take theirs from ``random`` when first used."""
+    """Note the seed in Keras 3, as ``set_random_seed`` does; generators take theirs from ``random`` at first use."""
     state = sys.modules.get("keras.src.backend.common.global_state")
     if state is None or not hasattr(state, "set_global_attribute"):
         return None
