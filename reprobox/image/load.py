@@ -56,8 +56,12 @@ def load_image(
         _send_what_is_missing(engine, image, loading, store, on_progress)
         _check_loaded(engine.find_image(loading), wanted)
         engine.tag_image(loading, tag)
-    finally:
-        _forget(engine, loading)
+    except EngineGone:
+        raise  # there is nobody to tidy up with; the next load under this name replaces what is there
+    except BaseException:
+        engine.remove_image(loading)
+        raise
+    engine.remove_image(loading)
     return wanted.engine_id
 
 
@@ -111,10 +115,3 @@ def _check_loaded(found: EngineImage | None, wanted: EngineImage) -> None:
         f"the engine accepted the image but {problem}",
         hint="build again; if it stays so, see the engine's log and its free disk",
     )
-
-
-def _forget(engine: LoadingEngine, tag: str) -> None:
-    try:
-        engine.remove_image(tag)
-    except EngineGone:
-        return

@@ -10,9 +10,9 @@ import docker
 import docker.errors
 
 from reprobox.engines.base import EngineImage
+from reprobox.engines.docker.calls import fetch_stream, send_stream
 from reprobox.engines.docker.errors import refusal, translate_errors
 
-_CHUNK = 1 << 20
 _MOST_INSPECTED = 200
 
 
@@ -47,13 +47,8 @@ class Images:
         """Load an archive in the ``docker save``/OCI layout; raise ``EngineError`` when the engine refuses."""
         with translate_errors("loading the image"):
             # quiet: an engine that writes progress nobody reads while it is still being sent to would block.
-            # No time limit: the first byte of the answer comes after the last layer is unpacked.
-            url = self._client._url("/images/load")
-            response = self._client._post(url, data=iter(chunks), params={"quiet": 1}, stream=True, timeout=None)
-            self._client._raise_for_status(response)
-            # The engine reports failures in its messages, after a 200: read them to the end.
-            for message in self._client._stream_helper(response, decode=True):
-                _raise_reported(message, "loading the image")
+            messages = send_stream(self._client, "POST", "/images/load", data=chunks, params={"quiet": 1})
+        _raise_reported(messages, "loading the image")
 
     def tag_image(self, reference: str, tag: str) -> None:
         """Give an image another name."""
@@ -70,8 +65,7 @@ class Images:
         """Pull from a registry; return ``name@sha256:…``."""
         what = f"pulling {reference}"
         with translate_errors(what):
-            for message in self._client.pull(reference, stream=True, decode=True):
-                _raise_reported(message, what)
+            _raise_reported(tuple(self._client.pull(reference, stream=True, decode=True)), what)
             digests = self._client.inspect_image(reference).get("RepoDigests") or ()
         for digest in digests:
             if _repository(digest) == _repository(reference):
@@ -81,17 +75,17 @@ class Images:
     def save_image(self, reference: str) -> Iterator[bytes]:
         """Yield the image as a ``docker save`` archive."""
         with translate_errors(f"reading the image {reference}"):
-            yield from self._client.get_image(reference, chunk_size=_CHUNK)
+            yield from fetch_stream(self._client, "/images/{0}/get", reference)
 
 
-def _raise_reported(message: object, what: str) -> None:
-    if not isinstance(message, dict):
-        return
-    error = message.get("error") or (message.get("errorDetail") or {}).get("message")
-    if not error and "error unpacking image" in str(message.get("stream", "")).lower():
-        error = message["stream"]  # dockerd 26 with the containerd store goes on after this
-    if error:
-        raise refusal(what, str(error))
+def _raise_reported(messages: Iterable[dict[str, Any]], what: str) -> None:
+    """Raise the failure among an engine's messages: it reports them there, after a 200."""
+    for message in messages:
+        error = message.get("error") or (message.get("errorDetail") or {}).get("message")
+        if not error and "error unpacking image" in str(message.get("stream", "")).lower():
+            error = message["stream"]  # some versions with the containerd store go on after this
+        if error:
+            raise refusal(what, str(error))
 
 
 def _newest_of_ours_first(listed: dict[str, Any]) -> tuple[bool, int]:

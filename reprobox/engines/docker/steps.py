@@ -10,11 +10,10 @@ from typing import Any, BinaryIO
 import docker
 
 from reprobox.engines.docker.attach import attach_output, feed_input, read_frames
+from reprobox.engines.docker.calls import fetch_stream, send_stream
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.errors import translate_errors
 from reprobox.errors import BuildError
-
-_CHUNK = 1 << 20
 
 
 class Steps:
@@ -57,7 +56,7 @@ class Steps:
             if code:
                 raise BuildError(f"`{' '.join(argv)[:200]}` failed with exit code {code}")
             with translate_errors("reading the step's files"):
-                yield from self._client.export(container, chunk_size=_CHUNK)
+                yield from fetch_stream(self._client, "/containers/{0}/export", container)
 
     def _finish(
         self,
@@ -101,10 +100,9 @@ class Steps:
             raise BuildError(f"`{' '.join(argv)[:200]}` was stopped after {timeout:g} seconds")
 
     def _put_files(self, container: str, files: Iterable[bytes]) -> None:
-        url = self._client._url("/containers/{0}/archive", container)
         with translate_errors("putting files into the container"):
-            response = self._client._put(url, params={"path": "/"}, data=iter(files), timeout=None)
-            self._client._raise_for_status(response)
+            path = "/containers/{0}/archive"
+            send_stream(self._client, "PUT", path, container, data=files, params={"path": "/"})
 
 
 def _step_config(image: str, argv: Sequence[str], env: Mapping[str, str], *, stdin: bool) -> dict[str, Any]:
