@@ -36,7 +36,7 @@ _SETTINGS = "etc/dpkg/dpkg.cfg.d/reprobox"
 
 def make_unpacked_layer(base: DebianBase, debs: Debs, store: LayerStore) -> Layer:
     """Return the layer with the files of a base's packages and an empty package database: enough to run dpkg."""
-    key = f"unpacked {base.architecture} {_names_of(debs)}"
+    key = f"unpacked {base.architecture} {_hashes_of(base.packages)}"
     what = f"Debian {base.suite}, unpacked"
 
     def write(out: BinaryIO) -> None:
@@ -47,8 +47,8 @@ def make_unpacked_layer(base: DebianBase, debs: Debs, store: LayerStore) -> Laye
     return store.make(key, what, write)
 
 
-def _names_of(debs: Debs) -> str:
-    return " ".join(package.sha256 for package, _ in debs)
+def _hashes_of(packages: Sequence[DebPackage]) -> str:
+    return " ".join(package.sha256 for package in packages)
 
 
 def _unpack(debs: Debs, architecture: str, tree: Tree) -> None:
@@ -115,19 +115,37 @@ def list_step_files(debs: Debs) -> Iterator[tuple[Entry, bytes | Path]]:
 
 def make_base_layer(base: DebianBase, debs: Debs, steps: StepRunner) -> Layer:
     """Return the base: the packages' files, unpacked and then installed by dpkg in a container without network."""
-    key = f"base {base.architecture} {_script_digest()} {_names_of(debs)}"
-    what = f"Debian {base.suite}"
-    if found := steps.store.find(key):
+    if found := find_base_layer(base, steps.store):
         return found
     unpacked = make_unpacked_layer(base, debs, steps.store)
-    return _install(key, what, debs, (), (unpacked,), steps)
+    return _install(_base_key(base), f"Debian {base.suite}", debs, (), (unpacked,), steps)
+
+
+def find_base_layer(base: DebianBase, store: LayerStore) -> Layer | None:
+    """Return the base's layer if it was made before: no package file is needed then."""
+    return store.find(_base_key(base))
+
+
+def _base_key(base: DebianBase) -> str:
+    return f"base {base.architecture} {_script_digest()} {_hashes_of(base.packages)}"
 
 
 def make_system_layer(debs: Debs, lower: Sequence[Layer], steps: StepRunner) -> Layer:
     """Return what installing further packages on ``lower`` changes."""
-    lowest = " ".join(layer.diff_id for layer in lower)
-    key = f"system {_script_digest()} {_names_of(debs)} on {lowest}"
-    return _install(key, f"{len(debs)} Debian packages", debs, lower, lower, steps)
+    packages = [package for package, _ in debs]
+    if found := find_system_layer(packages, lower, steps.store):
+        return found
+    return _install(_system_key(packages, lower), f"{len(debs)} Debian packages", debs, lower, lower, steps)
+
+
+def find_system_layer(packages: Sequence[DebPackage], lower: Sequence[Layer], store: LayerStore) -> Layer | None:
+    """Return the layer of further packages on ``lower`` if it was made before."""
+    return store.find(_system_key(packages, lower))
+
+
+def _system_key(packages: Sequence[DebPackage], lower: Sequence[Layer]) -> str:
+    below = " ".join(layer.diff_id for layer in lower)
+    return f"system {_script_digest()} {_hashes_of(packages)} on {below}"
 
 
 def _install(
