@@ -1,0 +1,147 @@
+"""Put opened wheels side by side into one tar: who owns which path, and in which order it is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from reprobox.errors import BuildError
+from reprobox.layers.tar import Entry, TarWriter, make_dir, make_file
+from reprobox.layers.wheel_files import VENV, InstalledFile, describe_wheel, list_installed_files
+from reprobox.layers.zip_members import WHOLE, ZipMembers, open_zip
+from reprobox.lock import PythonTarget, Wheel
+
+WheelFile = tuple[Wheel, Path]
+_MESSY = ("test/", "tests/", "doc/", "docs/", "example/", "examples/", "benchmarks/", "LICENSE", "README", "CHANGELOG")
+"""What wheels put into the top of site-packages by mistake; there, and only there, the last wheel's file wins."""
+
+
+class Placed(NamedTuple):
+    """A file to install and the archive that holds it."""
+
+    wheel: Wheel
+    archive: ZipMembers
+    file: InstalledFile
+
+
+@contextmanager
+def open_wheels(wheels: Iterable[WheelFile], python: PythonTarget) -> Iterator[dict[str, Placed]]:
+    """Open and check the wheels; yield every file they install together, by path.
+
+    Raises ``BuildError`` for a wheel that is not the locked one, that is damaged or hostile, and for two
+    wheels that install different files of one name.
+    """
+    with ExitStack() as stack:
+        placed: dict[str, Placed] = {}
+        for wheel, path in wheels:
+            archive = stack.enter_context(open_zip(path, describe_wheel(wheel)))
+            _check_digest(wheel, archive)
+            for file in list_installed_files(wheel, archive, python).values():
+                there = placed.get(file.path)
+                if there is not None:
+                    check_overlap(there.wheel, there.file, wheel, file)
+                placed[file.path] = Placed(wheel, archive, file)
+        yield placed
+
+
+def check_overlap(one: Wheel, first: InstalledFile, other: Wheel, second: InstalledFile) -> None:
+    """Raise ``BuildError`` unless both wheels install the same file there, or it is one of the known messes."""
+    same = (first.size, first.crc, first.executable) == (second.size, second.crc, second.executable)
+    if same or second.path.partition("/site-packages/")[2].startswith(_MESSY):
+        return
+    raise BuildError(
+        f"{describe_wheel(one)} and {describe_wheel(other)} both install /{second.path}, with different contents",
+        hint="which of them is seen would depend on the order; ask for only one of the two",
+    )
+
+
+def is_source(path: str) -> bool:
+    """Whether bytecode is made of the file: modules anywhere below the venv's ``lib``."""
+    return path.endswith(".py") and path.startswith(f"{VENV}/lib/")
+
+
+def read_data(placed: Placed) -> bytes:
+    """Return a whole file."""
+    file = placed.file
+    if file.data is not None:
+        return file.data
+    assert file.member is not None
+    return placed.archive.read(file.member)
+
+
+def write_installed(writer: TarWriter, placed: Mapping[str, Placed], contents: Mapping[str, bytes]) -> Iterator[int]:
+    """Write all files, their folders, and what ``contents`` adds to them; yield the bytes of each as it is done.
+
+    A path in ``contents`` that is placed too is taken from there: it has been read before.
+    """
+    paths = {*placed, *contents}
+    entries: list[tuple[bytes, Entry]] = [(path.encode(), make_dir(path)) for path in _folders_of(paths)]
+    entries += [(path.encode("utf-8", "surrogateescape"), _entry_of(path, placed, contents)) for path in paths]
+    for _, entry in sorted(entries):
+        data = contents.get(entry.path)
+        if data is not None or entry.path not in placed:
+            writer.add(entry, data)
+        else:
+            _write_placed(writer, entry, placed[entry.path])
+        yield entry.size
+    writer.close()
+
+
+def _entry_of(path: str, placed: Mapping[str, Placed], contents: Mapping[str, bytes]) -> Entry:
+    there = placed.get(path)
+    if there is None:
+        return make_file(path, len(contents[path]))
+    return make_file(path, there.file.size, executable=there.file.executable)
+
+
+def _write_placed(writer: TarWriter, entry: Entry, placed: Placed) -> None:
+    member = placed.file.member
+    if member is None or member.size <= WHOLE:
+        writer.add(entry, read_data(placed))
+    else:
+        writer.add(entry, cast(BinaryIO, _Pieces(placed.archive.stream(member))))
+
+
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    folders: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
+
+
+def _check_digest(wheel: Wheel, archive: ZipMembers) -> None:
+    """The download was checked when it came; this is for what a disk does afterwards."""
+    digest = hashlib.sha256()
+    for chunk in archive.read_file():
+        digest.update(chunk)
+    if digest.hexdigest() != wheel.sha256:
+        raise BuildError(
+            f"{describe_wheel(wheel)}: is not the locked file any more (its sha256 differs)",
+            hint="remove it from the cache; it will be fetched again",
+        )
+
+
+class _Pieces:
+    """Pieces of any size as a stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+        self._start = 0
+
+    def read(self, size: int) -> bytes:
+        """Return up to ``size`` bytes, nothing at the end."""
+        if self._start == len(self._rest):
+            self._rest, self._start = next(self._pieces, b""), 0
+        if not self._start and len(self._rest) <= size:
+            self._start = len(self._rest)
+            return self._rest
+        data = self._rest[self._start : self._start + size]
+        self._start += len(data)
+        return data
