@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Protocol
 
 Advance = Callable[[int], None]
@@ -44,3 +46,21 @@ class SilentReporter:
 
     def end_task(self, name: str) -> None:
         """Show nothing."""
+
+
+@contextmanager
+def show_tasks(reporter: Reporter, prefix: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that takes (name, bytes done, of how many) from any thread and moves that name's bar."""
+    tasks: dict[str, tuple[Advance, int]] = {}
+    lock = Lock()
+
+    def show(name: str, done: int, total: int) -> None:
+        with lock:
+            title = f"{prefix} {name}"
+            advance, before = tasks.get(name) or (reporter.start_task(title, total), 0)
+            advance(done - before)
+            tasks[name] = advance, done
+            if done >= total > before:
+                reporter.end_task(title)
+
+    yield show

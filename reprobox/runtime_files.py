@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reprobox.contract import format_contract
-from reprobox.layers.tar import Entry, Kind
+from reprobox.layers.tar import Entry, make_dir, make_file
 from reprobox.plan import Plan
 
 RUNTIME_FOLDER = "opt/reprobox"
@@ -27,21 +27,11 @@ def list_runtime_files(plan: Plan) -> tuple[RuntimeFile, ...]:
     }
     folders = {parent for path in contents for parent in _parents(path)} | set(_CLOSED_FOLDERS) | {"home"}
     entries: list[RuntimeFile] = [
-        *((make_folder(path), None) for path in folders),
-        *((make_folder(path, mode=0o1777), None) for path in _OPEN_FOLDERS),
-        *((make_file(path, data), data) for path, data in contents.items()),
+        *((make_dir(path), None) for path in folders),
+        *((make_dir(path)._replace(mode=0o1777), None) for path in _OPEN_FOLDERS),
+        *((make_file(path, len(data)), data) for path, data in contents.items()),
     ]
     return tuple(sorted(entries, key=lambda item: item[0].path.encode()))
-
-
-def make_file(path: str, data: bytes, *, executable: bool = False) -> Entry:
-    """Return the entry of a root-owned file."""
-    return Entry(path, Kind.FILE, 0o755 if executable else 0o644, 0, 0, len(data), "", ())
-
-
-def make_folder(path: str, *, mode: int = 0o755) -> Entry:
-    """Return the entry of a root-owned folder."""
-    return Entry(path, Kind.DIR, mode, 0, 0, 0, "", ())
 
 
 def _package_files() -> dict[str, bytes]:

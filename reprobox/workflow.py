@@ -53,11 +53,20 @@ def init_project(folder: Path, *, force: bool) -> Path:
 
 def lock_project(project: Project, settings: Settings, *, upgrade: bool = False) -> LockOutcome:
     """Resolve the spec and write the lock, if it changes."""
+    from reprobox.engines.docker import connect
     from reprobox.resolve.spec import resolve_spec
 
     spec = load_spec(project.spec_path)
     old = _read_lock_if_there(project)
-    lock = resolve_spec(spec, project.folder, old, settings, upgrade=upgrade)
+    lock = resolve_spec(
+        spec,
+        project.folder,
+        old,
+        settings,
+        lambda: connect(settings.environ),
+        requirement_text=_requirement_text(project, spec),
+        upgrade=upgrade,
+    )
     text = format_lock(lock)
     written = old is None or format_lock(old) != text
     if written:
@@ -73,9 +82,9 @@ def check_lock(project: Project) -> LockOutcome:
 
 def render_project(project: Project, settings: Settings, out: Path) -> None:
     """Write the build context, complete with every byte the build needs."""
-    from reprobox.context import write_context
+    from reprobox.render import render_plan
 
-    write_context(_plan_project(project, settings).plan, project.folder, out, settings)
+    render_plan(_plan_project(project, settings).plan, project.folder, out, settings)
 
 
 def build_project(project: Project, settings: Settings) -> BuildOutcome:

@@ -40,7 +40,7 @@ class ContainerCompiler:
         self._runner = runner
         self._image = image
         self._executable = executable
-        self.identity = f"{identity} {hashlib.sha256(read_worker().encode()).hexdigest()[:16]}"
+        self.identity = compiler_identity(identity)
 
     def compile(self, sources: Mapping[str, bytes]) -> Mapping[str, bytes]:
         """See :class:`Compiler`; raises ``BuildError`` when the interpreter fails or does not answer for a source."""
@@ -65,6 +65,11 @@ class ContainerCompiler:
                 hint="is it a CPython 3.7 or newer?",
             )
         return {path: data for path, data in answers.found.items() if data is not None}
+
+
+def compiler_identity(interpreter: str) -> str:
+    """Return what :class:`ContainerCompiler` has as identity, without a container to compile in."""
+    return f"{interpreter} {hashlib.sha256(read_worker().encode()).hexdigest()[:16]}"
 
 
 @cache

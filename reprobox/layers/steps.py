@@ -76,7 +76,7 @@ class StepRunner:
             del tail[:-_TAIL]
             self._on_output(data)
 
-        image = self._load(lower)
+        image = self.load(lower)
         chunks = _tar_chunks(files) if files is not None else None
         try:
             yield from self._engine.export_step(
@@ -90,14 +90,15 @@ class StepRunner:
         """Run ``argv`` on ``lower`` and return its standard output; raise ``BuildError`` when it fails."""
         out, said = io.BytesIO(), bytearray()
         code = self._engine.run_step(
-            self._load(lower), argv, stdin=None, on_output=said.extend, stdout=out, env=STEP_ENV, timeout=120
+            self.load(lower), argv, stdin=None, on_output=said.extend, stdout=out, env=STEP_ENV, timeout=120
         )
         if code:
             text = bytes(said[-_TAIL:]).decode("utf-8", "replace").strip()
             raise BuildError(f"{what}: exit code {code}" + (f"\n{text}" if text else ""))
         return out.getvalue()
 
-    def _load(self, lower: Sequence[Layer]) -> str:
+    def load(self, lower: Sequence[Layer]) -> str:
+        """Have the engine hold an image of these layers until the runner is closed; return its name."""
         key = tuple(layer.diff_id for layer in lower)
         if key not in self._tags:
             tag = f"reprobox/step:{secrets.token_hex(6)}"

@@ -1,0 +1,195 @@
+"""Plan -> image in the engine: have the files, make the layers, put them together, load, check."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from reprobox.engines.base import Engine
+from reprobox.image import Image, assemble_image, load_image
+from reprobox.image_settings import USER, WORKDIR, make_image_settings
+from reprobox.layers.bytecode import ContainerCompiler, compiler_identity
+from reprobox.layers.debian import find_base_layer, find_system_layer, make_base_layer, make_system_layer
+from reprobox.layers.files import make_files_layer, venv_entries
+from reprobox.layers.model import Layer
+from reprobox.layers.steps import StepRunner, make_run_layer
+from reprobox.layers.store import DamagedLayer, LayerStore
+from reprobox.layers.tar import Entry
+from reprobox.layers.wheel import find_wheel_layers, group_wheels, make_wheel_layers
+from reprobox.lock import DebianBase, ImageBase
+from reprobox.plan import Plan
+from reprobox.reporting import show_tasks
+from reprobox.resolve.base import read_base_layers
+from reprobox.runtime_files import list_runtime_files
+from reprobox.settings import Settings
+from reprobox.source_files import list_source_entries
+from reprobox.supply import Supply
+
+_ATTEMPTS = 3
+"""A damaged layer is thrown out when it is found; more than one may be, but not at every try."""
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """An image that the engine holds."""
+
+    image: Image
+    tag: str
+    engine_id: str
+
+
+def build_plan(plan: Plan, project: Path, engine: Engine, settings: Settings) -> BuiltImage:
+    """Make the image of a plan and have the engine hold it under ``reprobox/NAME:latest``.
+
+    A layer whose bytes are damaged in the cache is made again. Raises ``BuildError`` or ``EngineError``.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            with _Site(plan, project, engine, settings) as site:
+                return _load(site.make_image(), plan, engine, site.store, settings)
+        except DamagedLayer as exc:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            settings.reporter.warn(f"{exc.message}: making it again")
+    raise AssertionError("unreachable")
+
+
+def _load(image: Image, plan: Plan, engine: Engine, store: LayerStore, settings: Settings) -> BuiltImage:
+    tag = f"reprobox/{plan.name}:latest"
+    task = f"loading {tag}"
+    moved = 0
+    advance = None
+
+    def show(sent: int, total: int) -> None:
+        nonlocal moved, advance
+        advance = advance or settings.reporter.start_task(task, total)
+        advance(sent - moved)
+        moved = sent
+
+    try:
+        engine_id = load_image(engine, image, tag, store, show)
+    finally:
+        if advance is not None:
+            settings.reporter.end_task(task)
+    return BuiltImage(image, tag, engine_id)
+
+
+class _Site(AbstractContextManager["_Site"]):
+    """Where one image is made: the stores, the engine, and steps that are tidied up after."""
+
+    def __init__(self, plan: Plan, project: Path, engine: Engine, settings: Settings) -> None:
+        self.store = LayerStore(settings.cache)
+        self._plan = plan
+        self._project = project
+        self._engine = engine
+        self._reporter = settings.reporter
+        self._supply = Supply(settings, project)
+        self._steps = StepRunner(engine, self.store)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._steps.__exit__(kind, error, trace)
+
+    def make_image(self) -> Image:
+        """Make every layer that is not there, lowest first, and write the image's configuration."""
+        plan, settings = self._plan, make_image_settings(self._plan)
+        layers = [*self._make_base()]
+        layers += self._make_system(layers)
+        layers += [self._make_venv(), *self._make_wheels(tuple(layers))]
+        for command in plan.run:
+            layers.append(make_run_layer(command, tuple(layers), self._steps))
+        layers += [self._make_runtime(), self._make_source()]
+        return assemble_image(
+            layers,
+            env=plan.env,
+            entrypoint=settings.entrypoint,
+            labels=dict(settings.labels),
+            user=USER,
+            workdir=WORKDIR,
+        )
+
+    def _make_base(self) -> Sequence[Layer]:
+        base = self._plan.base
+        if not isinstance(base, DebianBase):
+            return read_base_layers(base, self._project, self._engine, self.store)
+        if found := find_base_layer(base, self.store):
+            return (found,)
+        files = self._supply.fetch_debs(base.packages, base.snapshot)
+        self._reporter.note(f"bootstrapping Debian {base.suite}: {len(base.packages)} packages, offline")
+        return (make_base_layer(base, [(one, files[one.sha256]) for one in base.packages], self._steps),)
+
+    def _make_system(self, lower: Sequence[Layer]) -> Sequence[Layer]:
+        packages = self._plan.system
+        if not packages:
+            return ()
+        if found := find_system_layer(packages, lower, self.store):
+            return (found,)
+        files = self._supply.fetch_debs(packages, _snapshot_of(self._plan))
+        self._reporter.note(f"installing {len(packages)} Debian packages, offline")
+        return (make_system_layer([(one, files[one.sha256]) for one in packages], lower, self._steps),)
+
+    def _make_wheels(self, lower: tuple[Layer, ...]) -> Sequence[Layer]:
+        plan, interpreter = self._plan, interpreter_identity(self._plan)
+        groups = group_wheels(plan.wheels)
+        found = find_wheel_layers(groups, plan.python, compiler_identity(interpreter), self.store)
+        missing = [group for group, layer in zip(groups, found, strict=True) if layer is None]
+        if not missing:
+            return [layer for layer in found if layer is not None]
+        files = self._supply.fetch_wheels([wheel for group in missing for wheel in group])
+        compiler = ContainerCompiler(self._engine, self._steps.load(lower), plan.python.executable, interpreter)
+        with show_tasks(self._reporter, "layer") as show:
+            made = make_wheel_layers(
+                [[(wheel, files[wheel.sha256]) for wheel in group] for group in missing],
+                plan.python,
+                compiler,
+                self.store,
+                on_progress=show,
+            )
+        rest = iter(made)
+        return [layer or next(rest) for layer in found]
+
+    def _make_venv(self) -> Layer:
+        python = self._plan.python
+        key = f"venv {python}"
+        return make_files_layer(venv_entries(python), key, "virtual environment", self.store)
+
+    def _make_runtime(self) -> Layer:
+        files = list_runtime_files(self._plan)
+        key = "runtime " + _hash_entries((entry, hashlib.sha256(data or b"").hexdigest()) for entry, data in files)
+        return make_files_layer(files, key, "runtime", self.store)
+
+    def _make_source(self) -> Layer:
+        files = list_source_entries(self._plan.source, self._project)
+        digests = {f"work/{file.path}": file.sha256 for file in self._plan.source}
+        key = "source " + _hash_entries((entry, digests.get(entry.path, "")) for entry, _ in files)
+        return make_files_layer(files, key, "source", self.store, digests=digests)
+
+
+def interpreter_identity(plan: Plan) -> str:
+    """Return everything about the image's interpreter that bytecode may depend on."""
+    base, python = plan.base, plan.python
+    if isinstance(base, DebianBase):
+        short = ".".join(python.version.split(".")[:2])
+        package = next((one for one in base.packages if one.name == f"python{short}-minimal"), None)
+        return f"{python.version} {package.sha256 if package else base.packages}"
+    return f"{python.version} {base.config_digest if isinstance(base, ImageBase) else base.sha256}"
+
+
+def _snapshot_of(plan: Plan) -> str:
+    return plan.base.snapshot if isinstance(plan.base, DebianBase) else ""
+
+
+def _hash_entries(entries: Iterable[tuple[Entry, str]]) -> str:
+    digest = hashlib.sha256()
+    for entry, content in entries:
+        digest.update(repr((*entry, content)).encode())
+    return digest.hexdigest()

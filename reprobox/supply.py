@@ -1,0 +1,77 @@
+"""Have the files a lock names: from the cache, or from where this machine's configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reprobox.blobs import BlobStore
+from reprobox.lock import DebPackage, Wheel
+from reprobox.reporting import show_tasks
+from reprobox.settings import Settings
+
+if TYPE_CHECKING:  # read when something has to be fetched: a build with nothing new pays for none of it
+    from reprobox.resolve.deb_downloads import MirrorDownloads
+    from reprobox.resolve.deb_mirror import DebianMirror
+    from reprobox.uv import PythonConfig
+
+MIRROR_VARIABLE = "REPROBOX_DEBIAN_MIRROR"
+_ETC_APT = Path("/etc/apt")
+
+
+class Supply:
+    """The download cache, with this machine's package configuration behind it."""
+
+    def __init__(self, settings: Settings, project: Path) -> None:
+        self.blobs = BlobStore(settings.cache)
+        self._settings = settings
+        self._project = project
+
+    @cached_property
+    def config(self) -> PythonConfig:
+        """pip's and uv's configuration."""
+        from reprobox.resolve.python_config import read_python_config
+
+        return read_python_config(self._settings.environ, self._settings.home, self._project)
+
+    @cached_property
+    def mirror(self) -> DebianMirror:
+        """The Debian mirror: the one that is named, this machine's own, or the snapshot archive."""
+        from reprobox.resolve.base import choose_mirror
+
+        now = self._settings.now().strftime("%Y%m%dT%H%M%SZ")
+        return choose_mirror(self._settings.environ.get(MIRROR_VARIABLE), _ETC_APT, now)
+
+    def debian_downloads(self) -> MirrorDownloads:
+        """Return what reads package lists."""
+        from reprobox.resolve.deb_downloads import MirrorDownloads
+
+        return MirrorDownloads(self.blobs, self.config.http)
+
+    def fetch_wheels(self, wheels: Sequence[Wheel]) -> Mapping[str, Path]:
+        """Return sha256 -> file for locked wheels."""
+        from reprobox.resolve.wheels import fetch_wheels
+
+        with show_tasks(self._settings.reporter, "download") as show:
+            return fetch_wheels(wheels, self.blobs, self.config, progress=show)
+
+    def fetch_debs(self, packages: Sequence[DebPackage], snapshot: str) -> Mapping[str, Path]:
+        """Return sha256 -> file for locked Debian packages, which archives may have moved."""
+        from reprobox.resolve.deb_downloads import fetch_packages
+
+        total = sum(package.size for package in packages)
+        task = f"download {len(packages)} Debian packages"
+        advance, done = self._settings.reporter.start_task(task, total), dict[str, int]()
+
+        def show(name: str, have: int, _: int) -> None:
+            advance(have - done.get(name, 0))
+            done[name] = have
+
+        try:
+            return fetch_packages(
+                packages, self.blobs, mirror=self.mirror, snapshot=snapshot, http=self.config.http, progress=show
+            )
+        finally:
+            self._settings.reporter.end_task(task)
