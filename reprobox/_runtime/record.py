@@ -32,6 +32,8 @@ class Record(object):
             backends={name: dict(entry) for name, entry in self.data["backends"].items()},
             switches={name: dict(entry) for name, entry in self.data["switches"].items()},
         )
+        # The parent may have ended already, and forked on its way out.
+        child.data.pop("overrides", None)
         child.data.update(facts)
         return child
 

@@ -88,7 +88,7 @@ class Seeder(object):
         try:
             data = self.record.data
             data.update(read_peak_memory(), finished=True, overrides=self._find_overrides())
-            for name, (backend, module) in self._loaded.items():
+            for name, (backend, module) in list(self._loaded.items()):
                 if name in data["backends"]:
                     data["backends"][name]["version"] = backend.find_version(module)
         except Exception as error:
