@@ -54,7 +54,7 @@ def init_project(folder: Path, *, force: bool) -> Path:
 def lock_project(project: Project, settings: Settings, *, upgrade: bool = False) -> LockOutcome:
     """Resolve the spec and write the lock, if it changes."""
     from reprobox.engines.docker import connect
-    from reprobox.resolve.spec import resolve_spec
+    from reprobox.locking import resolve_spec
 
     spec = load_spec(project.spec_path)
     old = _read_lock_if_there(project)
