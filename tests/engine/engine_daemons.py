@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine_packages import CACHE, unpack_packages
+from engine_packages import CACHE, install_packages, unpack_packages
 
 from reprobox.engines.docker import DockerEngine, connect
 from reprobox.errors import EngineError
@@ -46,6 +46,8 @@ class Daemon:
         self.data = Path(tempfile.mkdtemp(prefix=f"data-{name}-", dir=_folder()))
         # Not below the data: a socket's path has at most 107 bytes.
         self._run = Path(tempfile.mkdtemp(prefix="rbx-"))
+        self._number = next(number for number in range(1, 255) if not Path(f"/sys/class/net/rbx{number}").exists())
+        self._bridge = f"rbx{self._number}"
         self.host = f"unix://{self._run}/docker.sock"
         self.log = self.data / "dockerd.log"
         engine, runtime = unpack_packages(kind.suite, *kind.packages), unpack_packages(*_RUNTIME)
@@ -62,6 +64,7 @@ class Daemon:
 
     def start(self) -> DockerEngine:
         """Start it and wait until it answers."""
+        self._make_bridge()
         config = self._run / "daemon.json"
         config.write_text(json.dumps({"features": self._features}))
         if self.plugins.is_dir():
@@ -70,14 +73,28 @@ class Daemon:
             *("dockerd", "--config-file", str(config), "--host", self.host),
             *("--data-root", str(self.data / "root"), "--exec-root", str(self._run / "exec")),
             *("--pidfile", str(self._run / "dockerd.pid")),
-            # Nothing here needs a network; a bridge and its packet filter would be shared with other engines.
-            *("--bridge=none", "--iptables=false", "--ip6tables=false"),
+            # A bridge of its own: `--bridge=none` removes docker0, which is another engine's. No packet filter, since
+            # that is the whole machine's: containers here reach this machine and no further.
+            *("--bridge", self._bridge, "--iptables=false", "--ip6tables=false"),
         ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 argv, env={**os.environ, "PATH": self.path}, stdout=log, stderr=log, start_new_session=True
             )
         return self._wait()
+
+    def _make_bridge(self) -> None:
+        if shutil.which("ip") is None:
+            install_packages("iproute2")
+        if Path("/sys/class/net", self._bridge).exists():
+            return
+        subnet = f"10.213.{self._number}.1/24"
+        for argv in (
+            ["ip", "link", "add", self._bridge, "type", "bridge"],
+            ["ip", "address", "add", subnet, "dev", self._bridge],
+            ["ip", "link", "set", self._bridge, "up"],
+        ):
+            subprocess.run(argv, check=True, timeout=30)
 
     def _wait(self) -> DockerEngine:
         assert self._process is not None
@@ -102,9 +119,20 @@ class Daemon:
 
     def stop(self) -> None:
         """End it and remove everything it kept."""
+        if self._process is None:
+            self.start()  # after a kill: it ends the containers that outlived it
         self._end(signal.SIGTERM)
+        self._unmount()
+        subprocess.run(["ip", "link", "delete", self._bridge], check=False, timeout=30)
         for folder in (self._run, self.data):
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder)
+
+    def _unmount(self) -> None:
+        """Undo the mounts that a killed engine left."""
+        points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for point in sorted(points, reverse=True):
+            if Path(point).is_relative_to(self.data) or Path(point).is_relative_to(self._run):
+                subprocess.run(["umount", "--lazy", point], check=True, timeout=30)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:

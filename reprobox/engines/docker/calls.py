@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import docker
@@ -10,7 +10,7 @@ import docker
 CHUNK = 1 << 20
 
 
-def fetch_stream(client: docker.APIClient, path: str, *names: str) -> Iterator[bytes]:
+def fetch_stream(client: docker.APIClient, path: str, *names: str) -> Generator[bytes, None, None]:
     """Yield the answer to a GET of ``path``, with ``names`` filled in; closing the iterator closes the connection."""
     sdk: Any = client
     with sdk._get(sdk._url(path, *names), stream=True, timeout=None) as response:

@@ -25,12 +25,10 @@ class Containers:
         self._client: Any = client
         self._live: set[str] = set()
         self._lock = threading.Lock()
-        self._swept = False
 
     @contextmanager
     def create(self, config: dict[str, Any]) -> Iterator[str]:
         """Create a container that is removed at the end of the block, whatever happens in it."""
-        self._sweep_once()
         config["Labels"] = {**config.get("Labels", {}), OWNER_LABEL: name_owner()}
         with translate_errors("creating a container"):
             try:
@@ -78,12 +76,6 @@ class Containers:
     def _remove(self, container: str) -> None:
         with suppress(EngineError), translate_errors("removing the container"):
             self._client.remove_container(container, v=True, force=True)
-
-    def _sweep_once(self) -> None:
-        with self._lock:
-            swept, self._swept = self._swept, True
-        if not swept:
-            self.sweep()
 
     def sweep(self) -> None:
         """Remove the containers whose process was killed before it could."""

@@ -25,6 +25,7 @@ class DockerEngine:
         self._containers = Containers(client)
         self._steps = Steps(client, self._containers)
         self._info: EngineInfo | None = None
+        self._containers.sweep()
 
     def info(self) -> EngineInfo:
         """Ask the engine about itself, once."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from typing import Any
 
 import docker
+
+from reprobox.engines.docker.calls import fetch_stream
 
 
 class MemoryWatch:
     """Follows one container's statistics in the background; a run shorter than the first sample has no peak."""
 
     def __init__(self, client: docker.APIClient, container: str) -> None:
-        self._client: Any = client
+        self._client = client
         self._container = container
         self._done = threading.Event()
         self.peak: int | None = None
@@ -31,13 +34,19 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         # What goes wrong here (the container ends, the engine has no such statistics) costs a number, not the run.
-        with suppress(Exception):
-            for sample in self._client.stats(self._container, stream=True, decode=False):
+        stream = fetch_stream(self._client, "/containers/{0}/stats", self._container)
+        with suppress(Exception), closing(stream) as chunks:
+            for sample in _split_lines(chunks):
                 if self._done.is_set():
                     return
-                used = peak_of(json.loads(sample))
-                if used is not None:
-                    self.peak = max(self.peak or 0, used)
+                self.peak = max(self.peak or 0, peak_of(json.loads(sample)) or 0) or None
+
+
+def _split_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
 
 
 def peak_of(sample: dict[str, Any]) -> int | None:
