@@ -18,6 +18,8 @@ import urllib3
 from reprobox.blobs import BlobStore, WrongHash
 from reprobox.errors import FetchError
 from reprobox.http import HttpConfig, describe_failure, hide_secrets, open_session, open_url
+from reprobox.lock import PythonTarget, Wheel
+from reprobox.uv import PythonConfig
 
 _ATTEMPTS = 5
 _FIRST_PAUSE = 0.5
@@ -90,6 +92,42 @@ def fetch_files(
         tasks = sorted(missing.values(), key=lambda item: (-item.size, item.name))
         found.update(_run_parallel(fetcher.fetch, tasks, stop))
     return found
+
+
+def fetch_wheels(
+    wheels: Sequence[Wheel],
+    store: BlobStore,
+    config: PythonConfig,
+    python: PythonTarget,
+    *,
+    progress: Progress | None = None,
+) -> dict[str, Path]:
+    """Return sha256 -> file for all of ``wheels``; uv is asked where they are only when one is missing.
+
+    Raises FetchError when one is nowhere or has changed.
+    """
+    found = {wheel.sha256: path for wheel in wheels if (path := store.find(wheel.sha256))}
+    missing = [wheel for wheel in wheels if wheel.sha256 not in found]
+    if not missing:
+        return found
+    # Late: most builds have every wheel already, and finding places costs uv's start.
+    from reprobox.wheel_places import find_places
+
+    places = find_places(missing, config, python)
+    gone = [wheel for wheel in missing if wheel.sha256 not in places]
+    if gone:
+        raise _explain_gone(gone)
+    downloads = [Download(wheel.filename, places[wheel.sha256], wheel.sha256, wheel.size) for wheel in missing]
+    return found | fetch_files(downloads, store, http=config.http, progress=progress)
+
+
+def _explain_gone(wheels: Sequence[Wheel]) -> FetchError:
+    lines = "".join(f"\n  - {wheel.name} {wheel.version}: {wheel.filename} (sha256 {wheel.sha256})" for wheel in wheels)
+    return FetchError(
+        f"no index or find-links folder of this machine has what the lock names:{lines}",
+        hint="check pip's and uv's configuration and the network; if it was withdrawn, `reprobox lock --upgrade`"
+        " chooses another",
+    )
 
 
 def _count_missing(store: BlobStore, downloads: Iterable[Download]) -> int:

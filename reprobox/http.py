@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import requests
@@ -151,7 +151,7 @@ class _TrustAdapter(HTTPAdapter):
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: bool | str, cert: object = None
-    ) -> tuple[dict[str, object], dict[str, object]]:
+    ) -> Any:  # noqa: ANN401 - requests has no public name for these types
         # requests would name its own context or bundle here, which wins over the pool's.
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host, {"ssl_context": self._context}

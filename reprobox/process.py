@@ -23,18 +23,19 @@ def run_program(
     *,
     timeout: float,
     stdin: str = "",
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     cwd: Path | None = None,
 ) -> Finished:
     """Run ``argv`` to its end and return its exit code and output, decoded as UTF-8.
 
-    ``env`` is added to the caller's environment. Raises ``FileNotFoundError`` when there is no such
-    program and ``subprocess.TimeoutExpired`` after ``timeout`` seconds; a non-zero exit raises nothing.
+    ``env`` is added to the caller's environment; ``None`` takes a variable away. Raises ``FileNotFoundError``
+    when there is no such program and ``subprocess.TimeoutExpired`` after ``timeout`` seconds; a non-zero exit
+    raises nothing.
     """
     done = subprocess.run(
         list(argv),
         input=stdin,
-        env={**os.environ, **(env or {})},
+        env={key: value for key, value in {**os.environ, **(env or {})}.items() if value is not None},
         cwd=cwd,
         timeout=timeout,
         capture_output=True,

@@ -1,0 +1,120 @@
+"""Requirements to locked wheels: name, version, file and hash of each, for the image's Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reprobox.lock import PythonTarget, Wheel
+from reprobox.resolve.asking import Asker
+from reprobox.resolve.requirement_files import check_requirements, read_requirement_file
+from reprobox.resolve.torch_builds import find_wrong_builds, is_about_torch, pin_build
+from reprobox.resolve.wheel_pins import Pinner
+from reprobox.simple_index import is_links
+from reprobox.uv import PythonConfig, Question, Resolved, UvRefused
+from reprobox.wheel_tags import name_uv_platform, short_version
+
+
+@dataclass(frozen=True)
+class WheelRequest:
+    """What to resolve, for which image."""
+
+    requirements: tuple[str, ...]
+    requirement_file: Path | None
+    indexes: tuple[str, ...]
+    """The spec's own."""
+    python: PythonTarget
+    torch_backend: str | None
+    """"cpu" or "cu130": which build of torch and its family; ``None`` leaves it to the versions."""
+    config: PythonConfig
+    preferences: tuple[Wheel, ...] = ()
+    """The old lock's wheels: what still fits is kept."""
+    upgrade: bool = False
+    """Forget ``preferences``."""
+    architecture: str = "x86_64"
+    project: Path | None = None
+    """The project's folder: uv reads its own settings there."""
+
+
+def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> tuple[Wheel, ...]:
+    """Resolve ``request`` with uv and pin every wheel, sorted by name.
+
+    An index that cannot be reached is a warning when everything resolves without it. Raises LockError otherwise.
+    """
+    requirements = check_requirements(request.requirements)
+    if request.requirement_file:
+        requirements += read_requirement_file(request.requirement_file, request.config)
+    if not requirements:
+        return ()
+    indexes, links = split_indexes(request.indexes)
+    config = replace(
+        request.config,
+        indexes=(*indexes, *request.config.indexes),
+        links=(*links, *request.config.links),
+    )
+    asker = Asker(config, on_warning)
+    packages = _resolve_builds(_make_question(request, requirements), request.torch_backend, asker)
+    pinner = Pinner(
+        target=request.python,
+        architecture=request.architecture,
+        kept=() if request.upgrade else request.preferences,
+        known=request.preferences,
+        own_indexes=request.indexes,
+        http=config.http,
+    )
+    return pinner.pin_all(packages)
+
+
+def split_indexes(urls: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part the spec's places into simple indexes and find-links."""
+    links = tuple(url for url in urls if is_links(url))
+    return tuple(url for url in urls if url not in links), links
+
+
+def _make_question(request: WheelRequest, requirements: tuple[str, ...]) -> Question:
+    kept = () if request.upgrade else tuple((wheel.name, wheel.version) for wheel in request.preferences)
+    return Question(
+        requirements=requirements,
+        python_version=short_version(request.python),
+        platform=name_uv_platform(request.python, request.architecture),
+        preferences=kept,
+        folder=request.project,
+    )
+
+
+def _resolve_builds(question: Question, backend: str | None, asker: Asker) -> tuple[Resolved, ...]:
+    """Resolve with the wanted build of torch: from this machine's indexes, else from PyTorch's own.
+
+    The machine's are asked first, with the build's exact version, so that nobody needs PyTorch's index who has the
+    wheel elsewhere, and so that both ways end in the same lock.
+    """
+    if backend is None:
+        return asker.ask(question)
+    pinned = replace(question, requirements=tuple(pin_build(line, backend) for line in question.requirements))
+    try:
+        found: tuple[Resolved, ...] | None = asker.try_to_ask(pinned)
+        if found is not None and not find_wrong_builds(found, backend):
+            return found
+        refusal = None
+    except UvRefused as exc:
+        if not is_about_torch(str(exc)):
+            raise asker.explain(exc, pinned) from exc
+        found, refusal = None, exc
+    return _ask_pytorch(replace(question, torch_backend=backend), found, refusal, asker)
+
+
+def _ask_pytorch(
+    question: Question, found: tuple[Resolved, ...] | None, refusal: UvRefused | None, asker: Asker
+) -> tuple[Resolved, ...]:
+    backend = question.torch_backend or ""
+    try:
+        return asker.try_to_ask(question)
+    except UvRefused as exc:
+        if not asker.is_unreachable(exc):
+            raise asker.explain(exc, question) from exc
+        if found is None:
+            raise asker.explain_no_build(backend, refusal or exc, question) from exc
+        wrong = ", ".join(f"{item.name} {item.version}" for item in find_wrong_builds(found, backend))
+        asker.warn(f"PyTorch's own index cannot be reached, so these are not the {backend} builds: {wrong}")
+        return found
