@@ -44,3 +44,4 @@ if [ -e /etc/shadow ]; then
     sed -i -E 's/^([^:]*:[^:]*):[0-9]+:/\1:3652:/' /etc/shadow
 fi
 rm -rf "$here"
+rmdir --ignore-fail-on-non-empty "${here%/*}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO, NamedTuple, cast
 
 from reprobox.errors import BuildError
@@ -160,29 +160,15 @@ class _Difference:
     def _compare_link(self, entry: Entry) -> None:
         if entry.link not in self._holders:
             raise BuildError(f"the container has {entry.path!r} as a hard link to {entry.link!r}, which is no file")
-        holder, digest = self._holders[entry.link]
+        holder, digest = self._holders[entry.path] = self._holders[entry.link]
         if self._state.get(entry.path) == state_of(entry, holder, digest):
             return
         kept = self._tree.entries.get(holder.path)
         if kept is not None and kept.kind is Kind.FILE:
-            self._tree.add(entry)
+            self._tree.add(entry._replace(link=holder.path))
         elif self._state.get(holder.path) == state_of(holder, holder, digest):
-            self._tree.add(holder._replace(path=entry.path), self._read_lower(holder.path))
-
-    def _read_lower(self, path: str) -> bytes:
-        """Return the content of an unchanged file that got a second name: its data is in a lower layer."""
-        for layer in reversed(self._lower):
-            links = {path}
-            found = None
-            for entry, data in _entries_of(layer, self._store):
-                if entry.path in links and entry.kind is Kind.FILE and data is not None:
-                    found = data.read()
-            for entry, _ in _entries_of(layer, self._store) if found is None else ():
-                if entry.path == path and entry.kind is Kind.HARDLINK:
-                    return self._read_lower(entry.link)
-            if found is not None:
-                return found
-        raise BuildError(f"{path!r} is in no layer")
+            # Its data is in a lower layer only, and a hard link cannot reach into another layer.
+            self._tree.add(holder._replace(path=entry.path), _read_lower(holder.path, self._lower, self._store))
 
     def _add_removals(self) -> None:
         for path in sorted(self._state):
@@ -200,5 +186,20 @@ class _Difference:
                 folder = folder.rpartition("/")[0]
 
 
-def _entries_of(layer: Layer, store: LayerStore) -> Iterator[tuple[Entry, EntryData | None]]:
-    return read_entries(store.read_verified(layer), f"the layer {layer.what!r}", skip_special=True)
+def _read_lower(path: str, layers: Sequence[Layer], store: LayerStore) -> bytes:
+    found = (_read_file(path, layer, store) for layer in reversed(layers))
+    data = next((one for one in found if one is not None), None)
+    if data is None:
+        raise BuildError(f"{path!r} is in no layer")
+    return data
+
+
+def _read_file(path: str, layer: Layer, store: LayerStore) -> bytes | None:
+    target = None
+    found = None
+    for entry, data in read_entries(store.read_verified(layer), f"the layer {layer.what!r}", skip_special=True):
+        if entry.path == path and data is not None:
+            found = data.read()
+        elif entry.path == path and entry.kind is Kind.HARDLINK:
+            target = entry.link
+    return _read_file(target, layer, store) if target is not None else found
