@@ -44,7 +44,7 @@ class LayerStore:
             return None  # missing, or torn by a power cut: either way it has to be made again
         return Layer(diff_id, size, what, path, cached=True) if whole else None
 
-    def make(self, key: str, what: str, write: Callable[[BinaryIO], None]) -> Layer:
+    def make(self, key: str, what: str, write: Callable[[BinaryIO], object]) -> Layer:
         """Return the layer of ``key``; call ``write`` with a stream for its tar if it is not here yet.
 
         A second process that asks for the same key waits for the first. Raises ``BuildError`` when the disk
@@ -92,7 +92,7 @@ class LayerStore:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _write_blob(self, what: str, write: Callable[[BinaryIO], None]) -> Layer:
+    def _write_blob(self, what: str, write: Callable[[BinaryIO], object]) -> Layer:
         with self._temporary() as (stream, temporary):
             hashing = HashingWriter(stream)
             write(cast(BinaryIO, hashing))

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from reprobox.errors import BuildError, Interrupted
 from reprobox.layers.bytecode import Compiler
@@ -17,7 +17,17 @@ from reprobox.layers.read_tar import read_entries
 from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import TarWriter, make_file
 from reprobox.layers.wheel_files import short_version
-from reprobox.layers.wheel_tar import Placed, WheelFile, is_source, open_wheels, read_data, write_installed
+from reprobox.layers.wheel_tar import (
+    Listing,
+    Placed,
+    WheelFile,
+    check_overlaps,
+    is_source,
+    list_placed,
+    open_wheels,
+    read_data,
+    write_installed,
+)
 from reprobox.lock import PythonTarget, Wheel
 
 LARGE_WHEEL = 10_000_000
@@ -75,7 +85,17 @@ def make_wheel_layers(
     Raises ``BuildError`` for a wheel that is damaged or hostile, and for two wheels that want the same path.
     """
     workshop = _Workshop(python, compiler, store, on_progress)
-    with ThreadPoolExecutor(workers or min(4, (os.cpu_count() or 1) + 1), "layer") as pool:
+    checked = json.dumps(["no overlap", [workshop.key_of(group) for group in groups]])
+    found = [store.find(workshop.key_of(group)) for group in groups]
+    if store.find(checked) is not None and all(found):
+        return tuple(layer for layer in found if layer is not None)
+    layers = _run_all(workshop, groups, workers or min(4, (os.cpu_count() or 1) + 1))
+    store.make(checked, "check", lambda out: None)
+    return layers
+
+
+def _run_all(workshop: _Workshop, groups: Sequence[Sequence[WheelFile]], workers: int) -> tuple[Layer, ...]:
+    with ThreadPoolExecutor(workers, "layer") as pool:
         futures = [
             pool.submit(workshop.make_layer, group, describe_group([wheel for wheel, _ in group])) for group in groups
         ]
@@ -98,20 +118,56 @@ class _Workshop:
         self._store = store
         self._on_progress = on_progress
         self._compiling = threading.Lock()
+        self._claiming = threading.Lock()
+        self._claimed: Listing = {}
         self._stopped = False
 
     def stop(self) -> None:
         """Have every thread give up at its next file."""
         self._stopped = True
 
+    def key_of(self, wheels: Sequence[WheelFile]) -> str:
+        """Return the store's key for the group's layer."""
+        return wheel_layer_key([wheel for wheel, _ in wheels], self._python, self._compiler.identity)
+
     def make_layer(self, wheels: Sequence[WheelFile], what: str) -> Layer:
-        """Return the layer of one group."""
-        key = wheel_layer_key([wheel for wheel, _ in wheels], self._python, self._compiler.identity)
-        found = self._store.find(key)
-        return found or self._store.make(key, what, lambda out: self._write(out, wheels, what))
+        """Return the layer of one group, after a check that it shares no path with those before it."""
+        key = self.key_of(wheels)
+        layer = self._store.find(key)
+        if layer is None:
+            return self._store.make(key, what, lambda out: self._write(out, wheels, what))
+        self._claim(self._find_listing(key) or self._list_again(wheels))
+        return layer
+
+    def _list_again(self, wheels: Sequence[WheelFile]) -> Listing:
+        with open_wheels(wheels, self._python) as placed:
+            return self._keep_listing(self.key_of(wheels), placed)
+
+    def _keep_listing(self, key: str, placed: Mapping[str, Placed]) -> Listing:
+        """Keep what a layer installs beside it, so that a later build can compare without the wheels."""
+        listing = list_placed(placed)
+        text = json.dumps(listing).encode()
+        self._store.make(_listing_key(key), "listing", lambda out: out.write(text))
+        return listing
+
+    def _find_listing(self, key: str) -> Listing | None:
+        layer = self._store.find(_listing_key(key))
+        if layer is None:
+            return None
+        try:
+            return cast(Listing, json.loads(b"".join(self._store.read_verified(layer))))
+        except (DamagedLayer, ValueError):
+            return None
+
+    def _claim(self, listing: Listing) -> None:
+        """Raise ``BuildError`` when another layer of this build installs a different file of the same name."""
+        with self._claiming:
+            check_overlaps(self._claimed, listing)
+            self._claimed.update(listing)
 
     def _write(self, out: BinaryIO, wheels: Sequence[WheelFile], what: str) -> None:
         with open_wheels(wheels, self._python) as placed:
+            self._claim(self._keep_listing(self.key_of(wheels), placed))
             sources = {path: read_data(item) for path, item in placed.items() if is_source(path)}
             bytecode = self._keep_bytecode(placed, sources) if len(wheels) > 1 else self._compile(sources)
             total = sum(item.file.size for item in placed.values()) + sum(map(len, bytecode.values()))
@@ -173,6 +229,10 @@ class _Workshop:
             return {entry.path: data.read() for entry, data in read_entries(chunks, "bytecode") if data is not None}
         except (DamagedLayer, BuildError):
             return None
+
+
+def _listing_key(key: str) -> str:
+    return json.dumps(["listing", key])
 
 
 def _bytecode_path(path: str, python: PythonTarget) -> str:

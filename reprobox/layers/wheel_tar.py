@@ -15,6 +15,7 @@ from reprobox.layers.zip_members import WHOLE, ZipMembers, open_zip
 from reprobox.lock import PythonTarget, Wheel
 
 WheelFile = tuple[Wheel, Path]
+Listing = dict[str, list[str | int]]
 _MESSY = ("test/", "tests/", "doc/", "docs/", "example/", "examples/", "benchmarks/", "LICENSE", "README", "CHANGELOG")
 """What wheels put into the top of site-packages by mistake; there, and only there, the last wheel's file wins."""
 
@@ -36,26 +37,34 @@ def open_wheels(wheels: Iterable[WheelFile], python: PythonTarget) -> Iterator[d
     """
     with ExitStack() as stack:
         placed: dict[str, Placed] = {}
+        listing: Listing = {}
         for wheel, path in wheels:
             archive = stack.enter_context(open_zip(path, describe_wheel(wheel)))
             _check_digest(wheel, archive)
-            for file in list_installed_files(wheel, archive, python).values():
-                there = placed.get(file.path)
-                if there is not None:
-                    check_overlap(there.wheel, there.file, wheel, file)
-                placed[file.path] = Placed(wheel, archive, file)
+            files = list_installed_files(wheel, archive, python)
+            found = {path: Placed(wheel, archive, file) for path, file in files.items()}
+            check_overlaps(listing, list_placed(found))
+            listing.update(list_placed(found))
+            placed.update(found)
         yield placed
 
 
-def check_overlap(one: Wheel, first: InstalledFile, other: Wheel, second: InstalledFile) -> None:
-    """Raise ``BuildError`` unless both wheels install the same file there, or it is one of the known messes."""
-    same = (first.size, first.crc, first.executable) == (second.size, second.crc, second.executable)
-    if same or second.path.partition("/site-packages/")[2].startswith(_MESSY):
-        return
-    raise BuildError(
-        f"{describe_wheel(one)} and {describe_wheel(other)} both install /{second.path}, with different contents",
-        hint="which of them is seen would depend on the order; ask for only one of the two",
-    )
+def list_placed(placed: Mapping[str, Placed]) -> Listing:
+    """Return what tells each file from another one: its wheel, size, checksum and mode."""
+    return {
+        path: [describe_wheel(wheel), file.size, file.crc, file.executable] for path, (wheel, _, file) in placed.items()
+    }
+
+
+def check_overlaps(one: Listing, other: Listing) -> None:
+    """Raise ``BuildError`` where both install different files of one name, but for the known messes."""
+    for path in sorted(one.keys() & other.keys()):
+        if one[path][1:] != other[path][1:] and not path.partition("/site-packages/")[2].startswith(_MESSY):
+            first, second = sorted((str(one[path][0]), str(other[path][0])))
+            raise BuildError(
+                f"{first} and {second} both install /{path}, with different contents",
+                hint="which of them is seen would depend on the order; ask for only one of the two",
+            )
 
 
 def is_source(path: str) -> bool:

@@ -1,0 +1,188 @@
+"""The program that compiles inside the image, run here by every Python that can be had."""
+
+import ast
+import marshal
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from reprobox.errors import BuildError
+from reprobox.layers.bytecode import ContainerCompiler, read_worker
+
+VERSIONS = ("3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+
+
+class ProcessRunner:
+    """Runs a step as a process of this machine: the second implementation of the contract that containers keep."""
+
+    def __init__(self, **env):
+        self.env = env
+
+    def run_step(self, image, argv, *, stdin, on_output, stdout, env, timeout):
+        with subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], **env, **self.env},
+        ) as process:
+            feeder = threading.Thread(target=self._feed, args=(stdin, process.stdin))
+            listener = threading.Thread(target=lambda: on_output(process.stderr.read()))
+            feeder.start()
+            listener.start()
+            while data := process.stdout.read1(70_001):
+                stdout.write(data)
+            feeder.join()
+            listener.join()
+            return process.wait(timeout)
+
+    def _feed(self, source, target):
+        try:
+            with target:
+                shutil.copyfileobj(source, target)
+        except BrokenPipeError:
+            pass
+
+
+def find_pythons():
+    """Return one interpreter per version that starts: on the path, or where pyenv keeps its own."""
+    found = {"{}.{}".format(*sys.version_info): sys.executable}
+    for version in VERSIONS:
+        kept = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+        for path in (shutil.which(f"python{version}"), *kept):
+            if path and version not in found and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
+                found[version] = str(path)
+    return found
+
+
+PYTHONS = find_pythons()
+
+
+@pytest.fixture(params=sorted(PYTHONS))
+def python(request):
+    return PYTHONS[request.param]
+
+
+def compiler(python, **env):
+    return ContainerCompiler(ProcessRunner(**env), "image", python, "test")
+
+
+SOURCES = {
+    "/opt/venv/lib/one.py": b"def f(x):\n    return x in {'get_attr', 'placeholder', 'other'}\n",
+    "/opt/venv/lib/two.py": b"placeholder = ('get_attr', 1.5, b'x', None, ...)\nclass A:\n    z: int = 1\n",
+    "/opt/venv/lib/empty.py": b"",
+    "/opt/venv/lib/warns.py": b"x = '\\d'\nassert (x, 1)\n",
+    "/opt/venv/lib/unicode_\xe9.py": "café = '…' * 3\n".encode(),
+    "/opt/venv/lib/latin.py": b"# -*- coding: latin-1 -*-\nx = '\xe9'\n",
+    "/opt/venv/lib/big.py": b"".join(
+        b"def f%d(a, b=%d):\n    return {'a': a, 'f%d': [b]}\n" % (n, n, n) for n in range(3000)
+    ),
+}
+BROKEN = {
+    "/opt/venv/lib/syntax.py": b"def (:\n",
+    "/opt/venv/lib/nul.py": b"x = '\0'\n",
+    "/opt/venv/lib/encoding.py": b"x = '\xff'\n",
+    "/opt/venv/lib/deep.py": b"(" * 500 + b")" * 500,
+}
+
+
+def test_bytecode_runs_and_names_the_final_path(python):
+    made = compiler(python).compile(SOURCES)
+    assert made.keys() == SOURCES.keys()
+    script = (
+        "import marshal, sys; code = marshal.loads(sys.stdin.buffer.read()[16:]); print(code.co_filename); exec(code)"
+    )
+    data = made["/opt/venv/lib/one.py"]
+    done = subprocess.run([python, "-c", script], input=data, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "/opt/venv/lib/one.py"
+
+
+def test_python_itself_takes_it_as_unchecked_hash_bytecode(python, tmp_path):
+    made = compiler(python).compile({"/m.py": b"x = 41\n"})
+    cached = subprocess.run(
+        [python, "-c", "import importlib.util as u; print(u.cache_from_source('m.py'))"], capture_output=True, text=True
+    ).stdout.strip()
+    (tmp_path / "m.py").write_bytes(b"x = 'the source was compiled again'\n")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / cached).write_bytes(made["/m.py"])
+    done = subprocess.run([python, "-c", "import m; print(m.x)"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "41\n"
+
+
+def test_what_does_not_compile_is_left_out(python):
+    made = compiler(python).compile({**SOURCES, **BROKEN})
+    assert made.keys() == SOURCES.keys()
+
+
+def test_bytes_do_not_depend_on_order_company_or_environment(python):
+    expected = dict(compiler(python).compile(SOURCES))
+    for seed in range(3):
+        shuffled = list(SOURCES.items())
+        random.Random(seed).shuffle(shuffled)
+        env = {"PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
+        assert compiler(python, **env).compile(dict(shuffled)) == expected
+    for path, source in SOURCES.items():
+        assert compiler(python).compile({path: source}) == {path: expected[path]}
+
+
+def test_bytes_are_the_same_on_one_core_and_on_many(python):
+    expected = compiler(python).compile(SOURCES)
+    if not shutil.which("taskset"):
+        pytest.skip("no taskset here to take cores away")
+    run = ProcessRunner()
+    alone = ContainerCompiler(run, "image", python, "test")
+    original = run.run_step
+    run.run_step = lambda image, argv, **more: original(image, ["taskset", "1", *argv], **more)
+    assert alone.compile(SOURCES) == expected
+
+
+def test_code_means_what_py_compile_makes_of_it(python, tmp_path):
+    """Only the sharing of equal constants may differ; Python's own depends on what it compiled before."""
+    folder = tmp_path / "opt"
+    folder.mkdir()
+    (folder / "m.py").write_bytes(SOURCES["/opt/venv/lib/two.py"])
+    code = "import py_compile as p; p.compile('opt/m.py', invalidation_mode=p.PycInvalidationMode.UNCHECKED_HASH)"
+    subprocess.run([python, "-c", code], cwd=tmp_path, check=True)
+    theirs = next(folder.rglob("*.pyc")).read_bytes()
+    ours = compiler(python).compile({"opt/m.py": SOURCES["/opt/venv/lib/two.py"]})["opt/m.py"]
+    assert ours[:16] == theirs[:16]
+    script = "import marshal, sys; a, b = (open(p, 'rb').read()[16:] for p in sys.argv[1:]); "
+    script += "a, b = marshal.loads(a), marshal.loads(b); assert a.co_code == b.co_code and a.co_names == b.co_names; "
+    script += "assert a.co_consts == b.co_consts or len(a.co_consts) == len(b.co_consts)"
+    (tmp_path / "ours.pyc").write_bytes(ours)
+    subprocess.run([python, "-c", script, str(tmp_path / "ours.pyc"), str(next(folder.rglob("*.pyc")))], check=True)
+
+
+def test_nothing_to_compile_starts_nothing():
+    assert ContainerCompiler(None, "image", "python3", "test").compile({}) == {}
+
+
+def test_interpreter_that_fails_is_named_with_what_it_said():
+    with pytest.raises(BuildError, match=r"(?s)false.*could not compile 1 modules \(exit code 1\)"):
+        compiler(shutil.which("false")).compile({"/m.py": b""})
+
+
+@pytest.mark.parametrize("output", [b"", b"\0\0\0\0\0\0\0\0", b"\0\0\0\5\0\0\0\0/m.p", b"noise" * 9])
+def test_interpreter_that_answers_wrongly_is_refused(output):
+    class Liar:
+        def run_step(self, image, argv, *, stdin, on_output, stdout, env, timeout):
+            stdout.write(output)
+            return 0
+
+    with pytest.raises(BuildError, match="could not compile"):
+        ContainerCompiler(Liar(), "image", "python3", "test").compile({"/m.py": b""})
+
+
+def test_worker_is_python_3_6_and_identity_follows_it():
+    ast.parse(read_worker(), feature_version=(3, 6))
+    assert marshal.version >= 4
+    one = ContainerCompiler(ProcessRunner(), "image", "python3", "3.11.2")
+    two = ContainerCompiler(ProcessRunner(), "image", "python3", "3.11.3")
+    assert one.identity.startswith("3.11.2 ")
+    assert one.identity != two.identity
