@@ -6,12 +6,13 @@ import sys
 import time
 
 from .contract import read_contract
-from .record import Record
+from .record import Record, cut_arguments
 from .supervise import replace_process, supervise
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 USAGE = 2
+INTERRUPTED = 130
 
 
 class CommandError(Exception):
@@ -25,14 +26,19 @@ class CommandError(Exception):
 def main(arguments):
     """Run what ``arguments`` name and return its exit code; as a rule, do not return but become it."""
     try:
-        contract = read_contract()
-        return _Run(contract).run(arguments)
+        return _Run(_read_contract()).run(arguments)
     except CommandError as error:
         _say(error)
         return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _read_contract():
+    try:
+        return read_contract()
     except (OSError, ValueError) as error:
-        _say("the image's contract cannot be used: %s" % error)
-        return USAGE
+        raise CommandError("the image's contract cannot be used: %s" % error, USAGE)
 
 
 class _Run(object):
@@ -46,7 +52,7 @@ class _Run(object):
                 "pid": os.getpid(),
                 "ppid": os.getppid(),
                 "role": "entrypoint",
-                "argv": sys.argv[:200],
+                "argv": cut_arguments(sys.argv),
                 "started": round(time.time(), 3),
                 "commands": [],
             },
@@ -74,7 +80,7 @@ class _Run(object):
         set_identity(name)
         try:
             replace_process(program, command)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise explain_failure(program, error)
 
     def _supervise(self, name, command, program):
@@ -86,7 +92,7 @@ class _Run(object):
         return entry["exit_code"]
 
     def _note(self, name, command):
-        entry = {"stage": name, "argv": list(command), "exit_code": None, "seconds": None}
+        entry = {"stage": name, "argv": cut_arguments(command), "exit_code": None, "seconds": None}
         self._record.data["commands"].append(entry)
         self._record.write()
         if self._record.data["warnings"][-1:] and self._record.path is None and self._record.folder:
@@ -166,6 +172,8 @@ def _require(path, name, missing):
 
 def explain_failure(program, error):
     """Return the error for a program that was found and yet not started."""
+    if isinstance(error, ValueError):
+        return CommandError("cannot run %s: %s" % (program, error), NOT_EXECUTABLE)
     if error.errno == errno.ENOENT:
         return CommandError("cannot run %s: the interpreter in its first line is missing" % program, NOT_FOUND)
     if error.errno == errno.ENOEXEC:

@@ -24,4 +24,16 @@ def read_contract():
     for key, default in _DEFAULTS.items():
         if not isinstance(contract[key], type(default)):
             raise ValueError("%s: %s: not a %s" % (path, key, type(default).__name__))
+    if not _are_texts(contract["env"].values()) or not all(_is_stage(stage) for stage in contract["stages"]):
+        raise ValueError("%s: env or stages: not of this schema" % path)
     return contract
+
+
+def _are_texts(values):
+    return all(isinstance(value, str) and "\0" not in value for value in values)
+
+
+def _is_stage(stage):
+    if not isinstance(stage, dict) or not isinstance(stage.get("command"), list) or not stage["command"]:
+        return False
+    return _are_texts([stage.get("name")] + stage["command"])

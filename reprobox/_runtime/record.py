@@ -7,7 +7,15 @@ from .contract import SCHEMA_VERSION
 from .jsontext import format_json
 
 _MOST_NAMES = 10000
-_MOST_WARNINGS = 100
+# A reader takes a quarter of a megabyte; a character may become six of them in JSON.
+_MOST_WARNINGS = 50
+_MOST_ARGUMENTS = 40
+_LONGEST_TEXT = 500
+
+
+def cut_arguments(arguments):
+    """Return a command line short enough for a record."""
+    return [argument[:_LONGEST_TEXT] for argument in arguments[:_MOST_ARGUMENTS]]
 
 
 class Record(object):
@@ -44,6 +52,7 @@ class Record(object):
 
     def warn(self, text):
         """Keep a warning once."""
+        text = text[:_LONGEST_TEXT]
         with self._lock:
             if text not in self.data["warnings"] and len(self.data["warnings"]) < _MOST_WARNINGS:
                 self.data["warnings"].append(text)

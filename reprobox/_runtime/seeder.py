@@ -7,11 +7,8 @@ import time
 from .backends import BACKENDS, load_backend
 from .identity import derive_seed
 from .memory import read_peak_memory
-from .record import Record
+from .record import Record, cut_arguments
 from .switches import apply_switch, read_switch
-
-_LONGEST_ARGUMENT = 2000
-_MOST_ARGUMENTS = 200
 
 
 class Seeder(object):
@@ -26,7 +23,7 @@ class Seeder(object):
         self.path = ()
         self.role = role
         facts = {
-            "argv": [part[:_LONGEST_ARGUMENT] for part in command_line[:_MOST_ARGUMENTS]],
+            "argv": cut_arguments(command_line),
             "python": {"version": sys.version.split()[0], "executable": sys.executable},
             "stage": os.environ.get("REPROBOX_STAGE", ""),
         }

@@ -47,7 +47,7 @@ def _become(program, command, relay, mask, prepare_child, say_failure):
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         prepare_child()
         replace_process(program, command)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         code = say_failure(program, error)
     finally:
         os._exit(code)

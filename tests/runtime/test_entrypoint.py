@@ -196,9 +196,22 @@ def test_a_record_folder_that_cannot_be_written_is_said_once(newest_box):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_broken_contract_is_one_line(newest_box):
+BAD_STAGES = '{"schema_version": 1, "stages": [%s]}'
+BAD_CONTRACTS = [
+    "{",
+    "[1]",
+    '{"schema_version": 2}',
+    '{"schema_version": 1, "env": {"A": 1}}',
+    '{"schema_version": 1} x',
+]
+BAD_CONTRACTS += [BAD_STAGES % stage for stage in ("1", '{"name": "a"}', '{"name": "a", "command": []}')]
+BAD_CONTRACTS += [BAD_STAGES % '{"name": "a", "command": ["x\\u0000"]}', BAD_STAGES % '{"name": 1, "command": ["x"]}']
+
+
+@pytest.mark.parametrize("text", BAD_CONTRACTS)
+def test_a_broken_contract_is_one_line(newest_box, text):
     environment = newest_box.environment()
-    (newest_box.work / "contract.json").write_text("{")
+    (newest_box.work / "contract.json").write_text(text)
     done = subprocess.run(
         newest_box.entrypoint, env=environment, capture_output=True, text=True, check=False, timeout=60
     )

@@ -133,7 +133,14 @@ def test_odd_arguments_are_recorded_as_json(box):
     box.run(str(box.python), "-c", "pass", os.fsdecode(b"\xff"), 'quote"\\', "ünï\u2028\U0001f600", "x" * 100_000)
     record = box.record()
     assert record["argv"][3:6] == ["\udcff", 'quote"\\', "ünï\u2028\U0001f600"]
-    assert len(record["argv"][6]) == 2000
+    assert len(record["argv"][6]) == 500
+
+
+def test_a_record_stays_below_what_a_reader_takes(newest_box):
+    box = newest_box
+    box.run(str(box.python), "-c", "pass", *(["\U0001f600" * 3000] * 300))
+    (path,) = box.record_folder.iterdir()
+    assert 10_000 < path.stat().st_size < 256 * 1024
 
 
 def test_a_signal_handler_that_imports_while_a_record_is_written_does_not_hang(newest_box):

@@ -235,6 +235,11 @@ def test_a_broken_contract_is_one_line_and_the_program_runs(box, text):
     assert done.stderr.startswith("reprobox: this process is not seeded: ")
 
 
+def test_an_interpreter_that_takes_every_warning_for_an_error_has_nothing_to_say(box):
+    done = box.python_code("import random, multiprocessing.util, os\nos.fork() or os._exit(0)", "-W", "error", "-bb")
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_the_largest_seed_of_numpy_is_taken_unchanged(box):
     box.contract["seed"] = 2**32 - 1
     code = "import random; a = random.random(); random.seed(2**32 - 1); print(a == random.random())"
