@@ -40,8 +40,9 @@ _RUNTIME = ("bookworm", "runc", "tini")
 class Daemon:
     """One dockerd, with the containerd that it starts itself."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *options: str) -> None:
         kind = KINDS[name]
+        self._options = options
         self.name = name
         self.data = Path(tempfile.mkdtemp(prefix=f"data-{name}-", dir=_folder()))
         # Not below the data: a socket's path has at most 107 bytes.
@@ -76,6 +77,7 @@ class Daemon:
             # A bridge of its own: `--bridge=none` removes docker0, which is another engine's. No packet filter, since
             # that is the whole machine's: containers here reach this machine and no further.
             *("--bridge", self._bridge, "--iptables=false", "--ip6tables=false"),
+            *self._options,
         ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

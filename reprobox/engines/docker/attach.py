@@ -94,6 +94,8 @@ def _attached(client: docker.APIClient, container: str, params: dict[str, int]) 
     finally:
         _close(connection)
         raw.close()
+        if response := getattr(raw, "_response", None):
+            response.close()  # over TLS it holds the connection's last reference
 
 
 def _close(connection: socket.socket) -> None:

@@ -6,9 +6,11 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import docker
 import docker.errors
+import requests
 from docker.tls import TLSConfig
 
 from reprobox.engines.docker.contexts import Endpoint, find_endpoint
@@ -16,7 +18,7 @@ from reprobox.engines.docker.engine import DockerEngine
 from reprobox.engines.docker.errors import causes
 from reprobox.errors import EngineError
 
-_OLDEST_API = (1, 41)
+_OLDEST_API = "1.41"
 """Docker 20.10's."""
 _INSTALL = "install Docker (Debian, Ubuntu: apt-get install docker.io) or Podman and start it; `reprobox doctor` checks"
 
@@ -63,12 +65,27 @@ def _open(endpoint: Endpoint) -> DockerEngine:
         )
     try:
         _knock(endpoint.host)
-        client = docker.APIClient(base_url=endpoint.host, version="auto", tls=_tls(endpoint), timeout=60)
-    except (docker.errors.DockerException, OSError, ValueError) as error:
+        client = _negotiate(endpoint)
+    except (docker.errors.DockerException, requests.RequestException, OSError, ValueError, KeyError) as error:
         raise _explain(endpoint, error) from error
-    if _version(client.api_version) < _OLDEST_API:
-        raise _too_old(endpoint, client.api_version)
     return DockerEngine(client, local=endpoint.host.startswith(("unix://", "npipe://")))
+
+
+def _negotiate(endpoint: Endpoint) -> docker.APIClient:
+    """Return a client that speaks the engine's own version of the API."""
+    client = docker.APIClient(base_url=endpoint.host, version=_OLDEST_API, tls=_tls(endpoint), timeout=60)
+    # Else requests lets $REQUESTS_CA_BUNDLE win over the engine's own authority, and sends it through a proxy.
+    client.trust_env = False
+    answer = client.version(api_version=False)
+    version = str(answer["ApiVersion"])
+    if _parse_version(version) < _parse_version(_OLDEST_API):
+        raise EngineError(
+            f"the container engine at {endpoint.host} is too old: it speaks API {version}",
+            hint=f"reprobox needs API {_OLDEST_API}: Docker 20.10 or newer, or Podman 4 or newer",
+        )
+    sdk: Any = client
+    sdk._version = version
+    return client
 
 
 def _knock(host: str) -> None:
@@ -92,8 +109,6 @@ def _tls(endpoint: Endpoint) -> TLSConfig | bool:
 def _explain(endpoint: Endpoint, error: Exception) -> EngineError:
     where = f"the container engine at {endpoint.host} (from {endpoint.origin})"
     chain = list(causes(error))
-    if isinstance(error, docker.errors.InvalidVersion):
-        return _too_old(endpoint, "its own")
     for one in chain:
         match one:
             case FileNotFoundError():
@@ -115,12 +130,5 @@ def _explain(endpoint: Endpoint, error: Exception) -> EngineError:
     return EngineError(f"{where} cannot be used: {chain[-1] or error}", hint="`docker version` should work there first")
 
 
-def _too_old(endpoint: Endpoint, version: str) -> EngineError:
-    return EngineError(
-        f"the container engine at {endpoint.host} is too old: it speaks API {version}",
-        hint="reprobox needs API 1.41: Docker 20.10 or newer, or Podman 4 or newer",
-    )
-
-
-def _version(text: str) -> tuple[int, ...]:
+def _parse_version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".") if part.isdigit())
