@@ -1,8 +1,198 @@
-"""What torch and TensorFlow were ever built for: Pythons, CUDAs, cuDNNs."""
+"""What torch and TensorFlow were built for: Pythons, CUDAs, cuDNNs. The facts, with their sources, are in ``data/``.
+
+A version newer than the tables is never called wrong: it may have come out since.
+"""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+
+@dataclass(frozen=True)
+class CompatProblem:
+    """One combination in a spec that cannot be had; ``key`` is the spec's key that names it."""
+
+    key: str
+    message: str
+    hint: str
+
+
+def check_frameworks(
+    frameworks: Mapping[str, str], python: str, cuda: str | None, cudnn: str | None
+) -> tuple[CompatProblem, ...]:
+    """Return every problem of these frameworks with this Python, CUDA and cuDNN."""
+    problems: list[CompatProblem] = []
+    for name in ("torch", "tensorflow"):
+        version = _parse(frameworks.get(name))
+        if version is not None:
+            problems += _check_release(name, version, python)
+            problems += _check_cuda(name, version, cuda)
+            problems += _check_cudnn(name, version, cuda, cudnn)
+    return tuple(problems)
+
 
 def find_default_torch_build(version: str) -> str | None:
-    """Say which build the public index serves for a version without a local part ("cu130"); ``None``: unknown."""
-    return None
+    """Say which build the public index serves for a torch without a local part ("cu130"); ``None``: unknown."""
+    release = _find_release("torch", _parse(version))
+    build = release["pypi_default"].get("build") if release else None
+    return str(build) if build else None
+
+
+def find_minimum_driver(cuda: str) -> str | None:
+    """Say which NVIDIA driver a CUDA needs at least, by minor-version compatibility; ``None``: unknown."""
+    table = _load("compat_cuda_driver")
+    family = table["families"].get(f"{cuda.split('.')[0]}.x")
+    if family is None:
+        return None
+    minor = ".".join(cuda.split(".")[:2])
+    return str(family.get("exception", {}).get(minor, family["min_linux_driver"]))
+
+
+def find_cuda_images(cuda: str, system: str) -> tuple[str, ...]:
+    """List the tags of NVIDIA's images for a CUDA ("12.8" or "12.8.1") and a system ("ubuntu24.04"), newest first."""
+    found = [
+        (Version(str(image["cuda"])), f"{image['cuda']}-{flavour}-{system}")
+        for image in _load("cuda_images")["images"]
+        for flavour in image["os"].get(system, ())
+        if f"{image['cuda']}.".startswith(f"{cuda}.")
+    ]
+    return tuple(tag for _, tag in sorted(found, key=lambda item: (item[0], item[1]), reverse=True))
+
+
+def _check_release(name: str, version: Version, python: str) -> Iterable[CompatProblem]:
+    release = _find_release(name, version)
+    if release is None:
+        if _is_covered(name, version):
+            yield CompatProblem(f"frameworks.{name}", f"there is no {name} {version.public}", _suggest(name, version))
+        return
+    pythons = [str(item) for item in release["pythons"]]
+    if python not in pythons:
+        yield CompatProblem(
+            f"frameworks.{name}",
+            f"{name} {version.public} has no wheels for Python {python}",
+            f"{name} {version.public} has wheels for {_span(pythons)}" + _suggest_for_python(name, python),
+        )
+
+
+def _check_cuda(name: str, version: Version, cuda: str | None) -> Iterable[CompatProblem]:
+    release = _find_release(name, version)
+    if name == "torch":
+        yield from _check_torch_build(version, cuda, release)
+    elif cuda and release and cuda.split(".")[0] != release["tested"]["cuda"].split(".")[0]:
+        tested = release["tested"]["cuda"]
+        yield CompatProblem(
+            "cuda",
+            f"tensorflow {version.public} was never built for CUDA {cuda}",
+            f'it was built and tested with CUDA {tested}; write cuda: "{tested}"',
+        )
+
+
+def _check_torch_build(
+    version: Version, cuda: str | None, release: Mapping[str, Any] | None
+) -> Iterable[CompatProblem]:
+    wanted = _name_build(cuda) if cuda else None
+    if version.local and wanted and version.local != wanted:
+        yield CompatProblem(
+            "frameworks.torch",
+            f"torch {version} is the {version.local} build, but the spec asks for CUDA {cuda}",
+            f'write torch: "{version.public}" and let cuda choose the build, or leave cuda out',
+        )
+    builds = list(release["builds"] or ()) if release else []
+    build = version.local or wanted
+    if not builds or build in (None, "cpu") or build in builds or not str(build).startswith("cu"):
+        return
+    cudas = sorted({str(item["cuda"]) for item in (release or {})["builds"].values() if item["cuda"]}, key=Version)
+    yield CompatProblem(
+        "frameworks.torch" if version.local else "cuda",
+        f"torch {version.public} was never built for CUDA {cuda or _name_cuda(str(build))}",
+        f"torch {version.public} was built for CUDA {', '.join(cudas)}",
+    )
+
+
+def _check_cudnn(name: str, version: Version, cuda: str | None, cudnn: str | None) -> Iterable[CompatProblem]:
+    release = _find_release(name, version)
+    if not cudnn or not release:
+        return
+    if name == "tensorflow":
+        brought = release["tested"]["cudnn"]
+        fits = brought.split(".")[0] == cudnn.split(".")[0]
+    else:
+        build = _find_build(release, _name_build(cuda)) if cuda else {}
+        brought = build.get("cudnn", "")
+        fits = not brought or f"{brought}.".startswith(f"{cudnn}.")
+    if not fits:
+        what = f"{name} {version.public}" + (f" for CUDA {cuda}" if cuda else "")
+        yield CompatProblem(
+            "cudnn", f"{what} brings cuDNN {brought}, not {cudnn}", "leave cudnn out, or write that one"
+        )
+
+
+def _find_build(release: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    default = release["pypi_default"]
+    return default if default.get("build") == name else (release["builds"] or {}).get(name) or {}
+
+
+def _name_build(cuda: str) -> str:
+    major, minor = (*cuda.split("."), "0")[:2]
+    return f"cu{major}{minor}"
+
+
+def _name_cuda(build: str) -> str:
+    return f"{build[2:-1]}.{build[-1]}"
+
+
+def _find_release(name: str, version: Version | None) -> dict[str, Any] | None:
+    return _index_releases(name).get(Version(version.public)) if version is not None else None
+
+
+def _is_covered(name: str, version: Version) -> bool:
+    known = _index_releases(name)
+    return not version.is_prerelease and min(known) <= Version(version.public) <= max(known)
+
+
+def _suggest(name: str, version: Version) -> str:
+    known = sorted(_index_releases(name))
+    same = [str(item) for item in known if item.release[:2] == version.release[:2]]
+    near = same or difflib.get_close_matches(version.public, [str(item) for item in known], n=3, cutoff=0.3)
+    return f"did you mean {' or '.join(near)}?" if near else f"the newest is {known[-1]}"
+
+
+def _suggest_for_python(name: str, python: str) -> str:
+    fitting = [str(version) for version, release in _index_releases(name).items() if python in release["pythons"]]
+    if not fitting:
+        return ""
+    newest = max(fitting, key=Version)
+    return f"; for Python {python} the newest is {name} {newest}"
+
+
+def _span(pythons: list[str]) -> str:
+    return pythons[0] if len(pythons) == 1 else f"{pythons[0]}–{pythons[-1]}"
+
+
+def _parse(text: str | None) -> Version | None:
+    try:
+        return Version(text) if text else None
+    except InvalidVersion:
+        return None
+
+
+@cache
+def _index_releases(name: str) -> dict[Version, dict[str, Any]]:
+    return {Version(str(release[name])): release for release in _load(f"compat_{name}")["releases"]}
+
+
+@cache
+def _load(name: str) -> dict[str, Any]:
+    import yaml  # late, and the C parser: a table takes 20 ms where pure Python takes 200
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = (files("reprobox") / "data" / f"{name}.yaml").read_text(encoding="utf-8")
+    table: dict[str, Any] = yaml.load(text, Loader=loader)
+    return table
