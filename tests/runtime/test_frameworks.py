@@ -29,7 +29,7 @@ def torch_box(framework_box):
 
 @pytest.fixture
 def tensorflow_box(framework_box):
-    box = framework_box(FOUND[0], "tensorflow-cpu==2.21.0", "scipy")
+    box = framework_box(FOUND[0], "tensorflow-cpu==2.21.0")
     box.env["TF_CPP_MIN_LOG_LEVEL"] = "3"
     return box
 
@@ -199,11 +199,6 @@ print([keras.random.uniform((2,)).numpy().tolist(), layer.get_weights()[0].tolis
 """
         assert _numbers(tensorflow_box, code) == _numbers(tensorflow_box, code)
         assert tensorflow_box.records()[0]["backends"]["keras"]["seed"] == SEED
-
-    def test_keras_on_another_backend_imports_tensorflow_no_sooner_than_it_would_bare(self, tensorflow_box):
-        code = "import keras, sys; print('tensorflow' in sys.modules, keras.backend.backend())"
-        tensorflow_box.env["KERAS_BACKEND"] = "numpy"
-        assert tensorflow_box.script(code)[-1] == "False numpy"
 
     def test_a_forked_worker_of_a_started_tensorflow_does_not_hang(self, tensorflow_box):
         code = """
