@@ -55,15 +55,11 @@ class Asker:
 
         return explain_refusal(str(refusal), question, self._config, tuple(self._dropped))
 
-    def explain_no_build(self, backend: str, refusal: UvRefused, question: Question) -> LockError:
+    def explain_no_build(self, backend: str, refusal: UvRefused) -> LockError:
         """Say that a build of torch is nowhere."""
-        wanted = ", ".join(line for line in question.requirements if line.startswith("torch")) or "torch"
-        reason = " ".join(str(refusal).split())
-        return LockError(
-            f"{wanted}: the {backend} build is in none of this machine's indexes and find-links folders, and PyTorch's"
-            f" own index cannot be reached\n  uv says: {reason}",
-            hint="name a folder or index that has it, in the spec's `indexes` or in pip's or uv's configuration",
-        )
+        from reprobox.resolve.refusals import explain_no_build
+
+        return explain_no_build(backend, str(refusal), self._config)
 
     def _drop_unreachable(self, message: str, question: Question) -> bool:
         """Take the source that failed out of the configuration; false when there is none to take out."""

@@ -114,7 +114,7 @@ def _ask_pytorch(
         if not asker.is_unreachable(exc):
             raise asker.explain(exc, question) from exc
         if found is None:
-            raise asker.explain_no_build(backend, refusal or exc, question) from exc
+            raise asker.explain_no_build(backend, refusal or exc) from exc
         wrong = ", ".join(f"{item.name} {item.version}" for item in find_wrong_builds(found, backend))
         asker.warn(f"PyTorch's own index cannot be reached, so these are not the {backend} builds: {wrong}")
         return found
