@@ -54,8 +54,9 @@ def load_image(
     loading = f"reprobox-loading:{image.config_digest.partition(':')[2]}"
     try:
         _send_what_is_missing(engine, image, loading, store, on_progress)
-        _check_loaded(engine.find_image(loading), wanted)
-        engine.tag_image(loading, tag)
+        # By its ID: another build of the same image may have taken the name away by now.
+        _check_loaded(engine.find_image(wanted.engine_id) or engine.find_image(loading), wanted)
+        engine.tag_image(wanted.engine_id, tag)
     except EngineGone:
         raise  # there is nobody to tidy up with; the next load under this name replaces what is there
     except BaseException:

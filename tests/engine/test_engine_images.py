@@ -1,6 +1,7 @@
 """Images in real engines: the same digest everywhere, only what is missing is sent, nothing half-loaded stays."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from engine_images import make_image, run_shell
@@ -126,6 +127,16 @@ def test_a_layer_with_other_bytes_is_refused(engines, layers, image):
     with pytest.raises(EngineError):
         load_image(engines, fresh, TAG, Swapped())
     assert engines.find_image(TAG) is None
+
+
+def test_builds_of_the_same_image_at_once_all_succeed(engines, layers, image):
+    tags = [f"reprobox-test/at-once:{number}" for number in range(4)]
+    with ThreadPoolExecutor(len(tags)) as pool:
+        loaded = set(pool.map(lambda tag: load_image(engines, image, tag, layers), tags))
+    assert loaded == {engine_id(image, engines.info())}
+    assert [engines.find_image(tag).engine_id for tag in tags] == [*loaded] * len(tags)
+    for tag in tags:
+        engines.remove_image(tag)
 
 
 def test_podman_and_skopeo_accept_the_archive(layers, image, podman, skopeo, tmp_path):

@@ -93,9 +93,10 @@ def _attached(client: docker.APIClient, container: str, params: dict[str, int]) 
         yield connection
     finally:
         _close(connection)
-        raw.close()
+        # The response first: over TLS it holds the connection's last reference.
         if response := getattr(raw, "_response", None):
-            response.close()  # over TLS it holds the connection's last reference
+            response.close()
+        raw.close()
 
 
 def _close(connection: socket.socket) -> None:
