@@ -144,7 +144,7 @@ class _Site(AbstractContextManager["_Site"]):
         missing = [group for group, layer in zip(groups, found, strict=True) if layer is None]
         if not missing:
             return [layer for layer in found if layer is not None]
-        files = self._supply.fetch_wheels([wheel for group in missing for wheel in group])
+        files = self._supply.fetch_wheels([wheel for group in missing for wheel in group], plan.python)
         compiler = ContainerCompiler(self._engine, self._steps.load(lower), plan.python.executable, interpreter)
         with show_tasks(self._reporter, "layer") as show:
             made = make_wheel_layers(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from reprobox import __version__
@@ -12,6 +11,7 @@ from reprobox.layers.model import LAYER_FORMAT
 from reprobox.layers.store import LayerStore
 from reprobox.lock import Lock, Wheel, spec_digest, spec_keys
 from reprobox.resolve.base import BaseRequest, BaseResolution, resolve_base
+from reprobox.resolve.torch_builds import choose_torch_backend, list_framework_requirements
 from reprobox.resolve.wheels import WheelRequest, resolve_wheels
 from reprobox.settings import Settings
 from reprobox.spec.model import Spec
@@ -84,10 +84,14 @@ def _resolve_wheels(
     spec: Spec, project: Path, supply: Supply, settings: Settings, base: BaseResolution, old: Lock | None
 ) -> tuple[Wheel, ...]:
     settings.reporter.note("resolving packages")
-    request = WheelRequest.from_spec(spec, project, base.python, supply.config)
-    request = replace(
-        request,
-        requirements=(*request.requirements, INSTALLER),
+    request = WheelRequest(
+        requirements=(*list_framework_requirements(spec.frameworks, spec.cuda), *spec.packages, INSTALLER),
+        requirement_file=project / spec.requirements if spec.requirements else None,
+        indexes=spec.indexes,
+        python=base.python,
+        torch_backend=choose_torch_backend(spec.frameworks, spec.cuda),
+        config=supply.config,
         preferences=old.wheels if old else (),
+        project=project,
     )
     return resolve_wheels(request, settings.reporter.warn)

@@ -16,7 +16,7 @@ from reprobox.supply import Supply
 def render_plan(plan: Plan, project: Path, out: Path, settings: Settings) -> None:
     """Write the build context of a plan into ``out``; needs no engine, and no network once everything is cached."""
     supply = Supply(settings, project)
-    blobs = dict(supply.fetch_wheels(plan.wheels))
+    blobs = dict(supply.fetch_wheels(plan.wheels, plan.python))
     unpacked = None
     if isinstance(plan.base, DebianBase):
         debs = supply.fetch_debs((*plan.base.packages, *plan.system), plan.base.snapshot)

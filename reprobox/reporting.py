@@ -11,6 +11,13 @@ Advance = Callable[[int], None]
 """Called with the number of bytes done since the last call."""
 
 
+class ShowProgress(Protocol):
+    """Moves one of several bars; may be called from any thread."""
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Of what is called ``name``, ``done`` bytes of ``total`` are there."""
+
+
 class Reporter(Protocol):
     """Where notes, warnings and progress go."""
 
@@ -49,7 +56,7 @@ class SilentReporter:
 
 
 @contextmanager
-def show_tasks(reporter: Reporter, prefix: str) -> Iterator[Callable[[str, int, int], None]]:
+def show_tasks(reporter: Reporter, prefix: str) -> Iterator[ShowProgress]:
     """Yield a function that takes (name, bytes done, of how many) from any thread and moves that name's bar."""
     tasks: dict[str, tuple[Advance, int]] = {}
     lock = Lock()

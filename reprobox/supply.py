@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.blobs import BlobStore
-from reprobox.lock import DebPackage, Wheel
+from reprobox.lock import DebPackage, PythonTarget, Wheel
 from reprobox.reporting import show_tasks
 from reprobox.settings import Settings
 
@@ -50,12 +50,12 @@ class Supply:
 
         return MirrorDownloads(self.blobs, self.config.http)
 
-    def fetch_wheels(self, wheels: Sequence[Wheel]) -> Mapping[str, Path]:
-        """Return sha256 -> file for locked wheels."""
-        from reprobox.resolve.wheels import fetch_wheels
+    def fetch_wheels(self, wheels: Sequence[Wheel], python: PythonTarget) -> Mapping[str, Path]:
+        """Return sha256 -> file for wheels that are locked for an interpreter."""
+        from reprobox.fetch import fetch_wheels
 
         with show_tasks(self._settings.reporter, "download") as show:
-            return fetch_wheels(wheels, self.blobs, self.config, progress=show)
+            return fetch_wheels(wheels, self.blobs, self.config, python, progress=show)
 
     def fetch_debs(self, packages: Sequence[DebPackage], snapshot: str) -> Mapping[str, Path]:
         """Return sha256 -> file for locked Debian packages, which archives may have moved."""
@@ -63,11 +63,11 @@ class Supply:
 
         total = sum(package.size for package in packages)
         task = f"download {len(packages)} Debian packages"
-        advance, done = self._settings.reporter.start_task(task, total), dict[str, int]()
+        advance, before = self._settings.reporter.start_task(task, total), dict[str, int]()
 
-        def show(name: str, have: int, _: int) -> None:
-            advance(have - done.get(name, 0))
-            done[name] = have
+        def show(name: str, done: int, total: int) -> None:
+            advance(done - before.get(name, 0))
+            before[name] = done
 
         try:
             return fetch_packages(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reprobox.errors import LockError, UsageError
+from reprobox.errors import LockError, SpecError, UsageError
 from reprobox.files import write_atomic
 from reprobox.lock import Lock, describe_changes, lock_digest, stale_keys
 from reprobox.lock_text import format_lock, parse_lock
@@ -16,7 +16,7 @@ from reprobox.outcomes import BuildOutcome, DoctorOutcome, LockOutcome, RunOutco
 from reprobox.plan import Plan, StagePlan, make_plan
 from reprobox.settings import Settings
 from reprobox.source import list_source
-from reprobox.spec.load import load_spec
+from reprobox.spec.load import load_spec, read_spec
 from reprobox.spec.model import Spec
 
 
@@ -56,7 +56,7 @@ def lock_project(project: Project, settings: Settings, *, upgrade: bool = False)
     from reprobox.engines.docker import connect
     from reprobox.locking import resolve_spec
 
-    spec = load_spec(project.spec_path)
+    spec = _load_possible_spec(project)
     old = _read_lock_if_there(project)
     lock = resolve_spec(
         spec,
@@ -176,6 +176,18 @@ def _plan_project(project: Project, settings: Settings) -> _Planned:
     lock = load_lock(project, spec)
     source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name))
     return _Planned(spec, make_plan(spec, lock, source))
+
+
+def _load_possible_spec(project: Project) -> Spec:
+    """Read the spec and refuse combinations that were never published, before anything is asked of the network."""
+    from reprobox.resolve.compat import check_frameworks
+
+    loaded = read_spec(project.spec_path)
+    spec = loaded.spec
+    found = check_frameworks(spec.frameworks, spec.python, spec.cuda, spec.cudnn)
+    if found:
+        raise SpecError(tuple(loaded.problem(one.key, one.message, one.hint) for one in found))
+    return spec
 
 
 def _read_lock_if_there(project: Project) -> Lock | None:
