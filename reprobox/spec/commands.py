@@ -13,6 +13,10 @@ from reprobox.spec.paths import read_output
 from reprobox.spec.values import Value, read_fields, read_list, read_scalar, read_text, shorten
 from reprobox.spec.yaml_nodes import ListNode, MapNode
 
+MAX_LINE = 32_000
+MAX_ARGUMENT = 32_000
+"""The kernel takes 131,072 bytes, of which a character can have four."""
+
 _SHELL_WORDS = frozenset({"&&", "||", "|", "&", ";", ">", ">>", "<", "<<", "2>", "2>&1", "&>"})
 _SHELL_PARTS = re.compile(r"\$[A-Za-z_{(]|`|;$")
 _HEREDOC = re.compile(r"(^|\s)[0-9]*<<-?\s*[\"'A-Za-z_]")
@@ -28,7 +32,7 @@ def read_command(value: Value) -> tuple[str, ...] | None:
     if isinstance(value.node, MapNode):
         value.report("expected a command, found a mapping", "to have several steps, use stages")
         return None
-    text = read_text(value, "a command such as 'python train.py'")
+    text = read_text(value, "a command such as 'python train.py'", longest=MAX_LINE)
     return None if text is None else _split_command(value, text)
 
 
@@ -36,6 +40,9 @@ def _read_argument(value: Value) -> str | None:
     """Return one argument as it is; it goes nowhere but into JSON, so only a NUL is impossible."""
     node = read_scalar(value, "an argument")
     if node is None:
+        return None
+    if len(node.text) > MAX_ARGUMENT:
+        value.report(f"is {len(node.text):,} characters long", f"use at most {MAX_ARGUMENT:,}, or put it into a file")
         return None
     if "\0" in node.text:
         value.report("contains a NUL", "remove it")
@@ -87,7 +94,7 @@ def _read_stage(value: Value) -> Stage | None:
 
 def read_run_step(value: Value) -> str | None:
     """Return one build step: a single shell line that stays one instruction in a Dockerfile."""
-    text = read_text(value, "a shell line")
+    text = read_text(value, "a shell line", longest=MAX_LINE)
     if text is None:
         return None
     text = text.strip()

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from reprobox.spec.backends import ALIASES, seed_limits
 from reprobox.spec.paths import REQUIREMENT_NAMES, read_requirements
-from reprobox.spec.values import Value, read_fields, read_list, read_text, shorten, suggest
+from reprobox.spec.values import MAX_TEXT, Value, read_fields, read_list, read_text, shorten, suggest
 from reprobox.spec.yaml_nodes import MapNode
 
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.\-]+"
@@ -113,7 +113,7 @@ def check_duplicates(frameworks: Value | None, packages: Value | None) -> None:
     lists = packages.entries().get("list", packages) if packages else None
     for item in lists.items() if lists else []:
         try:
-            requirement = Requirement(getattr(item.node, "text", ""))
+            requirement = Requirement(getattr(item.node, "text", "")[:MAX_TEXT])
         except InvalidRequirement:
             continue
         name = canonicalize_name(requirement.name)

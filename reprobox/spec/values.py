@@ -21,6 +21,8 @@ _OTHER_TYPE = re.compile(
     r"[-+]?[0-9][0-9_]*(\.[0-9]*)?([eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F]+|true|false|yes|no|on|off", re.I
 )
 _MAX_DIGITS = 25
+MAX_TEXT = 4_000
+"""Longest text; also fewer digits than Python converts to an integer."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,16 @@ def read_scalar(value: Value, expected: str) -> ScalarNode | None:
     return None
 
 
-def read_text(value: Value, expected: str, *, verbatim: bool = False) -> str | None:
+def read_text(value: Value, expected: str, *, verbatim: bool = False, longest: int = MAX_TEXT) -> str | None:
     """Return a text of one line, as it was written (quotes taken off).
 
     A number or a yes or no without quotes is no text, unless ``verbatim`` says that the key takes what is written.
     """
     node = read_scalar(value, expected)
     if node is None:
+        return None
+    if len(node.text) > longest:
+        value.report(f"is {len(node.text):,} characters long", f"use at most {longest:,}")
         return None
     if node.plain and not verbatim and _OTHER_TYPE.fullmatch(node.text):
         value.report(f"expected {expected}, found {node.text}", f"if you mean the text, quote it: '{node.text}'")

@@ -250,6 +250,7 @@ class _Builder:
 
 def join_key(path: str, key: str) -> str:
     """Name a key inside a mapping: ``frameworks.torch``."""
+    key = key if len(key) <= 100 else key[:97] + "..."
     key = key if key.isprintable() else ascii(key)[1:-1]
     return f"{path}.{key}" if path else key
 
@@ -279,6 +280,8 @@ def _explain(exc: yaml.MarkedYAMLError, text: str, file: str) -> SpecError:
 def _hint_for(problem: str) -> str:
     if "block end" in problem or "could not find expected ':'" in problem:
         return "check the indentation of this line and the one before, and that every key has a colon and a space"
+    if "expected the node content" in problem:
+        return "put quotes around the value"
     return ""
 
 
