@@ -15,6 +15,7 @@ from engine_images import make_image, run_shell
 
 from reprobox.engines.base import ContainerSpec, Mount
 from reprobox.engines.docker import connect
+from reprobox.engines.docker.owners import OWNER_LABEL, name_owner
 from reprobox.errors import EngineError, Interrupted
 from reprobox.image import load_image
 
@@ -37,7 +38,7 @@ def run(engine, *argv, **settings):
 
 def count_containers(engine, label=""):
     """Count this process's containers, or those with a label, running or not."""
-    return len(engine._client.containers(all=True, filters={"label": label or "io.reprobox.owner"}))
+    return len(engine._client.containers(all=True, filters={"label": label or f"{OWNER_LABEL}={name_owner()}"}))
 
 
 @pytest.mark.parametrize("code", [0, 3, 137, 143, 255])
