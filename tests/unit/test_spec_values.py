@@ -250,7 +250,7 @@ def test_every_limit_of_a_backend_has_its_source():
 
 @pytest.mark.parametrize("payload", ["a", "1", "1.", "a>=1,", "\\\\", "$"])
 def test_a_value_of_many_thousand_characters_is_refused_quickly_under_every_key(payload):
-    text = '"' + payload * (40_000 // len(payload)) + '"'
+    text = '"' + payload * (70_000 // len(payload)) + '"'
     started = time.monotonic()
     for field in fields(Spec):
         if field.name != "requirements":
