@@ -18,10 +18,10 @@ from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import TarWriter, make_file
 from reprobox.layers.wheel_files import short_version
 from reprobox.layers.wheel_tar import (
+    Claims,
     Listing,
     Placed,
     WheelFile,
-    check_overlaps,
     is_source,
     list_placed,
     open_wheels,
@@ -119,7 +119,7 @@ class _Workshop:
         self._on_progress = on_progress
         self._compiling = threading.Lock()
         self._claiming = threading.Lock()
-        self._claimed: Listing = {}
+        self._claims = Claims()
         self._stopped = False
 
     def stop(self) -> None:
@@ -162,8 +162,7 @@ class _Workshop:
     def _claim(self, listing: Listing) -> None:
         """Raise ``BuildError`` when another layer of this build installs a different file of the same name."""
         with self._claiming:
-            check_overlaps(self._claimed, listing)
-            self._claimed.update(listing)
+            self._claims.add(listing)
 
     def _write(self, out: BinaryIO, wheels: Sequence[WheelFile], what: str) -> None:
         with open_wheels(wheels, self._python) as placed:

@@ -196,9 +196,9 @@ class _Installation:
         if is_script:
             if place.rpartition("/")[2] in scripts and place.count("/") == 3:
                 return  # pip's rule: the entry point of the same name is the script
-            self._add_script(member, place)
+            self._add(place, self._read_script(member), executable=True, name=member.name)
             return
-        self._put(InstalledFile(place, member.size, member.executable, member, None, member.crc))
+        self._put(InstalledFile(place, member.size, member.executable, member, None, member.crc), member.name)
         self._rows[place] = known.get(member.name, ("", ""))
 
     def _place(self, name: str) -> tuple[str, bool]:
@@ -220,24 +220,24 @@ class _Installation:
             rest = f"lib/{rest.removeprefix('lib64/')}"  # lib64 is a link to lib
         return f"{folder}/{rest}", scheme == "scripts"
 
-    def _add_script(self, member: Member, place: str) -> None:
+    def _read_script(self, member: Member) -> bytes:
         data = self._archive.read(member)
         if data.startswith(b"#!python"):
             data = f"#!/{VENV}/bin/python\n".encode() + data.partition(b"\n")[2]
-        self._add(place, data, executable=True)
+        return data
 
-    def _add(self, path: str, data: bytes, *, executable: bool = False) -> None:
+    def _add(self, path: str, data: bytes, *, executable: bool = False, name: str = "") -> None:
+        """Add a file that is not a member as it stands; ``name`` is what errors call it."""
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
         self._rows[path] = (f"sha256={digest}", str(len(data)))
-        self._put(InstalledFile(path, len(data), executable, None, data, crc_of(data)))
+        self._put(InstalledFile(path, len(data), executable, None, data, crc_of(data)), name or path)
 
-    def _put(self, file: InstalledFile) -> None:
-        what = file.member.name if file.member else file.path
+    def _put(self, file: InstalledFile, name: str) -> None:
         if _OWN_PATHS.match(file.path):
-            raise bad_member(self._archive.what, what, f"would replace /{file.path}, which belongs to the environment")
+            raise bad_member(self._archive.what, name, f"would replace /{file.path}, which belongs to the environment")
         there = self._files.get(file.path)
         if there is not None and (there.size, there.crc) != (file.size, file.crc):
-            raise bad_member(self._archive.what, what, f"would be written to /{file.path} a second time")
+            raise bad_member(self._archive.what, name, f"would be written to /{file.path} a second time")
         self._files[file.path] = file
 
     def _add_record(self) -> None:
@@ -248,7 +248,7 @@ class _Installation:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerows(sorted([*rows, (f"{self._info}/RECORD", "", "")]))
         data = out.getvalue().encode("utf-8", "surrogateescape")
-        self._put(InstalledFile(path, len(data), False, None, data, crc_of(data)))
+        self._put(InstalledFile(path, len(data), False, None, data, crc_of(data)), path)
 
 
 def _record_path(place: str, site: str) -> str:

@@ -37,14 +37,13 @@ def open_wheels(wheels: Iterable[WheelFile], python: PythonTarget) -> Iterator[d
     """
     with ExitStack() as stack:
         placed: dict[str, Placed] = {}
-        listing: Listing = {}
+        claims = Claims()
         for wheel, path in wheels:
             archive = stack.enter_context(open_zip(path, describe_wheel(wheel)))
             _check_digest(wheel, archive)
             files = list_installed_files(wheel, archive, python)
             found = {path: Placed(wheel, archive, file) for path, file in files.items()}
-            check_overlaps(listing, list_placed(found))
-            listing.update(list_placed(found))
+            claims.add(list_placed(found))
             placed.update(found)
         yield placed
 
@@ -56,15 +55,36 @@ def list_placed(placed: Mapping[str, Placed]) -> Listing:
     }
 
 
-def check_overlaps(one: Listing, other: Listing) -> None:
-    """Raise ``BuildError`` where both install different files of one name, but for the known messes."""
-    for path in sorted(one.keys() & other.keys()):
-        if one[path][1:] != other[path][1:] and not path.partition("/site-packages/")[2].startswith(_MESSY):
-            first, second = sorted((str(one[path][0]), str(other[path][0])))
-            raise BuildError(
-                f"{first} and {second} both install /{path}, with different contents",
-                hint="which of them is seen would depend on the order; ask for only one of the two",
-            )
+class Claims:
+    """Which paths are taken by which wheel."""
+
+    def __init__(self) -> None:
+        self._files: Listing = {}
+        self._folders: set[str] = set()
+
+    def add(self, listing: Listing) -> None:
+        """Take the listing's paths.
+
+        Raises ``BuildError`` where a different file is there already, but for the known messes, and where a file
+        would be in the place of a folder.
+        """
+        for path in sorted(self._files.keys() & listing.keys()):
+            one, other = self._files[path], listing[path]
+            if one[1:] != other[1:] and not path.partition("/site-packages/")[2].startswith(_MESSY):
+                raise _overlap(path, [str(one[0]), str(other[0])], "with different contents")
+        self._files.update(listing)
+        self._folders.update(_folders_of(listing))
+        for path in sorted(self._folders & self._files.keys()):
+            inside = next(name for name in self._files if name.startswith(f"{path}/"))
+            wheels = [str(self._files[path][0]), str(self._files[inside][0])]
+            raise _overlap(path, wheels, "one as a file and one as a folder")
+
+
+def _overlap(path: str, wheels: list[str], problem: str) -> BuildError:
+    return BuildError(
+        f"{' and '.join(sorted(wheels))} both install /{path}, {problem}",
+        hint="which of them is seen would depend on the order; ask for only one of the two",
+    )
 
 
 def is_source(path: str) -> bool:

@@ -134,7 +134,7 @@ class ZipMembers:
 def bad_member(what: str, name: str, problem: str) -> BuildError:
     """Return the error that names the archive and its member."""
     return BuildError(
-        f"{what}: {name!r} {problem}", hint="the file is damaged or hostile; do not install it by hand either"
+        f"{what}: {name[:80]!r} {problem}", hint="the file is damaged or hostile; do not install it by hand either"
     )
 
 

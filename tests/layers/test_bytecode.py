@@ -81,7 +81,7 @@ SOURCES = {
     "/opt/venv/lib/unicode_\xe9.py": "café = '…' * 3\n".encode(),
     "/opt/venv/lib/latin.py": b"# -*- coding: latin-1 -*-\nx = '\xe9'\n",
     "/opt/venv/lib/big.py": b"".join(
-        b"def f%d(a, b=%d):\n    return {'a': a, 'f%d': [b]}\n" % (n, n, n) for n in range(3000)
+        b"def f%d(a, b=%d):\n    return {'a': a, 'f%d': [b]}\n" % (n, n, n) for n in range(700)
     ),
 }
 BROKEN = {
@@ -157,6 +157,19 @@ def test_code_means_what_py_compile_makes_of_it(python, tmp_path):
     script += "assert a.co_consts == b.co_consts or len(a.co_consts) == len(b.co_consts)"
     (tmp_path / "ours.pyc").write_bytes(ours)
     subprocess.run([python, "-c", script, str(tmp_path / "ours.pyc"), str(next(folder.rglob("*.pyc")))], check=True)
+
+
+def test_folder_compiled_in_place_has_the_same_bytes(python, tmp_path):
+    """What plain ``docker build`` of the rendered context does."""
+    for path, source in {**SOURCES, **BROKEN}.items():
+        (tmp_path / Path(path).name).write_bytes(source)
+    worker = tmp_path / "worker"
+    worker.write_text(read_worker())
+    env = {**os.environ, "PYTHONHASHSEED": "0"}
+    subprocess.run([python, "-s", "-S", "-B", str(worker), str(tmp_path)], check=True, env=env)
+    made = compiler(python).compile({f"{tmp_path}/{Path(path).name}": source for path, source in SOURCES.items()})
+    found = {path.name.split(".")[0]: path.read_bytes() for path in tmp_path.glob("__pycache__/*.pyc")}
+    assert found == {Path(path).stem: data for path, data in made.items()}
 
 
 def test_nothing_to_compile_starts_nothing():

@@ -1,6 +1,10 @@
-"""Compile Python sources with the interpreter that runs this; sent to it as ``python -c``, so it stands alone.
+"""Compile Python sources with the interpreter that runs this; it stands alone, and is sent as ``python -c`` too.
 
-Python 3.7+, standard library only, 3.6 syntax. Reads frames from stdin and writes frames to stdout:
+Python 3.7+, standard library only, 3.6 syntax. With PYTHONHASHSEED=0 in the environment, so that sets have one order:
+
+    python -s -S -B compile_worker.py FOLDER...    every .py below, into __pycache__
+    python -s -S -B -c "<this text>"               frames from stdin, frames to stdout:
+
 4 bytes path length, 4 bytes data length (big-endian), path, data; a path length of 0 ends the stream.
 A data length of 0xFFFFFFFF in an answer means that the file does not compile.
 """
@@ -31,17 +35,13 @@ def read_exactly(stream, size):
     return data
 
 
-def read_sources(stream):
-    """Return all sources, largest first, so that no worker is left with a large one at the end."""
-    sources = []
+def read_frames(stream):
     while True:
         length, size = struct.unpack(">II", read_exactly(stream, 8))
         if not length:
-            break
+            return
         path = read_exactly(stream, length)
-        sources.append((path, read_exactly(stream, size)))
-    sources.sort(key=lambda source: (-len(source[1]), source[0]))
-    return sources
+        yield path, read_exactly(stream, size)
 
 
 def compile_source(path, source):
@@ -70,51 +70,90 @@ def write_fully(descriptor, data):
         view = view[os.write(descriptor, view) :]
 
 
-def work(sources, numbers, turn_read, turn_write):
-    """Compile the sources whose numbers come through the pipe; answer one at a time."""
+class Stream:
+    """Sources from stdin, largest first so that no process is left with a large one at the end; answers to stdout."""
+
+    def __init__(self):
+        self.sources = sorted(read_frames(sys.stdin.buffer), key=lambda source: (-len(source[1]), source[0]))
+        self.turn_read, self.turn_write = os.pipe()
+        os.write(self.turn_write, b"x")
+
+    def read(self, number):
+        return self.sources[number]
+
+    def answer(self, path, data):
+        size = FAILED if data is None else len(data)
+        os.read(self.turn_read, 1)  # one process at a time may write
+        write_fully(1, struct.pack(">II", len(path), size) + path + (data or b""))
+        os.write(self.turn_write, b"x")
+
+    def finish(self):
+        write_fully(1, struct.pack(">II", 0, 0))
+
+
+class Folders:
+    """Sources below some folders, compiled in place."""
+
+    def __init__(self, roots):
+        self.sources = []
+        for root in roots:
+            for folder, _, names in os.walk(root):
+                if os.path.basename(folder) != "__pycache__":
+                    self.sources += [os.path.join(folder, name) for name in names if name.endswith(".py")]
+        self.sources.sort()
+
+    def read(self, number):
+        path = self.sources[number]
+        with open(path, "rb") as stream:
+            return os.fsencode(path), stream.read()
+
+    def answer(self, path, data):
+        if data is None:
+            return
+        folder, name = os.path.split(os.fsdecode(path))
+        cache = os.path.join(folder, "__pycache__")
+        os.makedirs(cache, exist_ok=True)
+        with open(os.path.join(cache, "%s.%s.pyc" % (name[:-3], sys.implementation.cache_tag)), "wb") as stream:
+            stream.write(data)
+
+    def finish(self):
+        pass
+
+
+def work(task, numbers):
+    """Compile the sources whose numbers come through the pipe."""
     while True:
         token = os.read(numbers, 4)
         if not token:
             return
-        path, source = sources[struct.unpack(">I", token)[0]]
+        path, source = task.read(struct.unpack(">I", token)[0])
         try:
             data = compile_source(path, source)
-            size = len(data)
         except Exception:  # compileall skips what does not compile, and so does pip
-            data, size = b"", FAILED
-        os.read(turn_read, 1)
-        write_fully(1, struct.pack(">II", len(path), size) + path + data)
-        os.write(turn_write, b"x")
+            data = None
+        task.answer(path, data)
 
 
-def main():
-    warnings.simplefilter("ignore")
-    sys.stdout.flush()
-    sources = read_sources(sys.stdin.buffer)
-    gc.disable()
-    numbers, numbers_write = os.pipe()
-    turn_read, turn_write = os.pipe()
-    os.write(turn_write, b"x")
+def start_processes(task, numbers, numbers_write):
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     children = set()
-    for _ in range(min(count, len(sources))):
+    for _ in range(min(count, len(task.sources))):
         child = os.fork()
         if not child:
             status = 1
             try:
                 os.close(numbers_write)
-                work(sources, numbers, turn_read, turn_write)
+                work(task, numbers)
                 status = 0
             finally:
+                if status:
+                    sys.excepthook(*sys.exc_info())
                 os._exit(status)
         children.add(child)
-    os.close(numbers)
-    try:
-        for number in range(len(sources)):
-            os.write(numbers_write, struct.pack(">I", number))
-    except BrokenPipeError:
-        pass  # every worker is dead; the loop below says so
-    os.close(numbers_write)
+    return children
+
+
+def wait_for(children):
     while children:
         child, status = os.wait()
         children.discard(child)
@@ -122,7 +161,23 @@ def main():
             for other in children:
                 os.kill(other, 9)
             raise SystemExit("a compiling process ended with status %d" % status)
-    write_fully(1, struct.pack(">II", 0, 0))
+
+
+def main():
+    warnings.simplefilter("ignore")
+    gc.disable()
+    task = Folders(sys.argv[1:]) if len(sys.argv) > 1 else Stream()
+    numbers, numbers_write = os.pipe()
+    children = start_processes(task, numbers, numbers_write)
+    os.close(numbers)
+    try:
+        for number in range(len(task.sources)):
+            os.write(numbers_write, struct.pack(">I", number))
+    except BrokenPipeError:
+        pass  # every process is dead; waiting for them says so
+    os.close(numbers_write)
+    wait_for(children)
+    task.finish()
 
 
 main()
