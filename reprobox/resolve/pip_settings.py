@@ -13,25 +13,25 @@ _SECTIONS = ("global", "install")
 _ALIASES = {"default-timeout": "timeout", "pypi-url": "index-url", "i": "index-url"}
 
 
-def read_pip_settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+def read_pip_settings(environ: Mapping[str, str], home: Path, etc: Path = Path("/etc")) -> dict[str, str]:
     """Return pip's settings by their long names (``index-url``), the later and stronger ones winning.
 
     Order, as in pip's manual: global, user, environment's own folder, ``PIP_CONFIG_FILE``, ``PIP_*`` variables.
     """
     settings: dict[str, str] = {}
-    for path in _find_files(environ, home):
+    for path in _find_files(environ, home, etc):
         settings.update(_read_file(path))
     for key, value in environ.items():
-        if key.startswith("PIP_") and value.strip():
+        if key.startswith("PIP_") and key != "PIP_CONFIG_FILE" and value.strip():
             settings[_normalize(key[4:])] = value.strip()
     return settings
 
 
-def _find_files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
+def _find_files(environ: Mapping[str, str], home: Path, etc: Path) -> Iterator[Path]:
     named = environ.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         return
-    yield from _find_global(environ)
+    yield from _find_global(environ, etc)
     if not (named and Path(named).exists()):
         yield from _find_user(environ, home)
     yield Path(environ["VIRTUAL_ENV"] if environ.get("VIRTUAL_ENV") else sys.prefix) / "pip.conf"
@@ -39,14 +39,14 @@ def _find_files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
         yield Path(named)
 
 
-def _find_global(environ: Mapping[str, str]) -> Iterator[Path]:
+def _find_global(environ: Mapping[str, str], etc: Path) -> Iterator[Path]:
     if sys.platform == "darwin":
         yield Path("/Library/Application Support/pip/pip.conf")
         return
-    folders = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
+    folders = (environ.get("XDG_CONFIG_DIRS") or str(etc / "xdg")).split(":")
     # The first folder is the strongest, so it comes last here.
     yield from (Path(folder) / "pip" / "pip.conf" for folder in reversed(folders) if folder)
-    yield Path("/etc/pip.conf")
+    yield etc / "pip.conf"
 
 
 def _find_user(environ: Mapping[str, str], home: Path) -> Iterator[Path]:

@@ -23,12 +23,14 @@ _CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUN
 _PROXY_VARIABLES = ("ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
 
-def read_python_config(environ: Mapping[str, str], home: Path, project: Path | None = None) -> PythonConfig:
-    """Read pip's and uv's configuration; ``project`` is where uv looks for the project's own.
+def read_python_config(
+    environ: Mapping[str, str], home: Path, project: Path | None = None, *, etc: Path = Path("/etc")
+) -> PythonConfig:
+    """Read pip's and uv's configuration; ``project`` is where uv looks for the project's own, ``etc`` the machine's.
 
     A file that cannot be read counts as absent, as it does for pip.
     """
-    pip, uv = read_pip_settings(environ, home), read_uv_settings(environ, home, project)
+    pip, uv = read_pip_settings(environ, home, etc), read_uv_settings(environ, home, project, etc)
     extra = _split(pip.get("extra-index-url"))
     indexes = (*uv.env_indexes, *extra)
     links = (*uv.env_links, *(_expand(link, home) for link in _split(pip.get("find-links"))))

@@ -32,9 +32,11 @@ class UvSettings:
     credentials: tuple[Credential, ...]
 
 
-def read_uv_settings(environ: Mapping[str, str], home: Path, project: Path | None) -> UvSettings:
+def read_uv_settings(
+    environ: Mapping[str, str], home: Path, project: Path | None, etc: Path = Path("/etc")
+) -> UvSettings:
     """Read uv's variables and its files; a file that cannot be read is left to uv to complain about."""
-    tables = list(_read_tables(environ, home, project))
+    tables = list(_read_tables(environ, home, project, etc))
     entries = [entry for table in tables for entry in _list(table, "index") if isinstance(entry, dict)]
     defaults = [environ.get("UV_DEFAULT_INDEX"), environ.get("UV_INDEX_URL")]
     defaults += [_text(table, "index-url") for table in tables]
@@ -56,9 +58,9 @@ def read_uv_settings(environ: Mapping[str, str], home: Path, project: Path | Non
     )
 
 
-def _read_tables(environ: Mapping[str, str], home: Path, project: Path | None) -> Iterator[dict[str, Any]]:
+def _read_tables(environ: Mapping[str, str], home: Path, project: Path | None, etc: Path) -> Iterator[dict[str, Any]]:
     """Yield uv's settings tables, the strongest first; ``[pip]`` inside one counts as another."""
-    for path in _find_files(environ, home, project):
+    for path in _find_files(environ, home, project, etc):
         try:
             table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -70,7 +72,7 @@ def _read_tables(environ: Mapping[str, str], home: Path, project: Path | None) -
             yield from [pip, table] if isinstance(pip, dict) else [table]
 
 
-def _find_files(environ: Mapping[str, str], home: Path, project: Path | None) -> Iterator[Path]:
+def _find_files(environ: Mapping[str, str], home: Path, project: Path | None, etc: Path) -> Iterator[Path]:
     if environ.get("UV_NO_CONFIG", "").lower() in ("1", "true", "yes"):
         return
     if environ.get("UV_CONFIG_FILE"):
@@ -82,8 +84,8 @@ def _find_files(environ: Mapping[str, str], home: Path, project: Path | None) ->
             yield found[0]
             break
     yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "uv" / "uv.toml"
-    folders = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
-    system = [Path(folder) / "uv" / "uv.toml" for folder in folders if folder] + [Path("/etc/uv/uv.toml")]
+    folders = (environ.get("XDG_CONFIG_DIRS") or str(etc / "xdg")).split(":")
+    system = [Path(folder) / "uv" / "uv.toml" for folder in folders if folder] + [etc / "uv" / "uv.toml"]
     yield from [path for path in system if path.is_file()][:1]
 
 
