@@ -8,7 +8,7 @@ import numpy as np
 
 OUTPUT = Path("/output")
 REPEATS = 10
-EPOCHS = 60
+EPOCHS = 100
 
 
 def make_model():
@@ -19,8 +19,9 @@ def make_model():
 
 def fit_once(x, y):
     model = make_model()
-    model.fit(x, y, epochs=EPOCHS, batch_size=len(x), verbose=0)
-    predicted = model.predict(x, verbose=0)
+    for _ in range(EPOCHS):
+        model.train_on_batch(x, y)
+    predicted = np.asarray(model(x))
     return model, float(np.mean((predicted - y) ** 2))
 
 
