@@ -88,7 +88,7 @@ def _read_stage(value: Value) -> Stage | None:
         return Stage(command=command) if command else None
     parts = read_fields(value, {"command": read_command, "outputs": partial(read_list, read_item=read_output)})
     if "command" not in value.node.items:
-        value.report_key("has no command", "add 'command: python train.py' below it")
+        value.report_missing("command", "add 'command: python train.py' below the stage")
     return Stage(**parts) if "command" in parts else None  # type: ignore[arg-type]
 
 

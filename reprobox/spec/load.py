@@ -146,9 +146,9 @@ def _check_required(top: Value, readers: Iterable[str]) -> None:
     meant = " ".join(hint_unknown(key, readers, _ELSEWHERE) for key in keys if key not in readers)
     for key, hint in required.items():
         if key not in keys and f"'{key}'" not in meant:
-            top.report_key(f"{key} is missing", hint)
+            top.report_missing(key, hint)
     if "command" not in keys and "stages" not in keys and "'command'" not in meant:
-        top.report_key("command is missing", "add 'command: python train.py', or stages")
+        top.report_missing("command", "add 'command: python train.py', or stages")
     if "command" in keys and "stages" in keys:
         later = max(("command", "stages"), key=lambda key: top.node.keys[key])  # type: ignore[union-attr]
         top.entries()[later].report_key("command and stages are both given", "keep one of the two")

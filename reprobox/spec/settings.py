@@ -102,7 +102,7 @@ def read_base(value: Value, project: Path | None) -> Base | None:
         value.report_key(found, "write exactly one of debian, image and archive")
         return None
     if given == ["archive"] and "sha256" not in value.node.items:
-        value.report_key("has an archive without its sha256", "add 'sha256: …', from sha256sum")
+        value.report_missing("sha256", "an archive needs it; sha256sum prints it")
         return None
     if given == ["debian"] and "sha256" in value.node.items:
         value.entries()["sha256"].report_key("does not go with debian", "remove it; the lock pins every package")
@@ -209,7 +209,7 @@ def read_input(name: str, value: Value, project: Path | None) -> Input | None:
         parts = read_fields(value, {"path": lambda entry: read_path(entry, project, "an input"), "sha256": read_sha256})
         for key in ("path", "sha256"):
             if key not in value.node.items:
-                value.report_key(f"has no {key}", "an input has a path in the project and a sha256")
+                value.report_missing(key, "an input has a path in the project and a sha256")
     else:
         path = read_path(Value(_as_text(value, name), value.key, value.file, value.problems), project, "an input")
         parts = {"path": path, "sha256": read_sha256(value)}

@@ -43,6 +43,10 @@ class Value:
         """Add a problem that points at the key rather than at its value."""
         self._add(self.key_position or self.node.position, self.key, message, hint)
 
+    def report_missing(self, key: str, hint: str) -> None:
+        """Add a problem about a key of this mapping that is not there; it points at where the mapping starts."""
+        self._add(self.key_position or self.node.position, join_key(self.key, key), "is missing", hint)
+
     def entries(self) -> dict[str, Value]:
         """Return the values of a mapping by key; none for any other node."""
         if not isinstance(self.node, MapNode):
