@@ -42,7 +42,7 @@ def decide_role(command_line, pid, environ):
     "helper" is a process of multiprocessing's (or joblib's) that never runs the user's code.
     """
     code = command_line[command_line.index("-c") + 1 :][:1] if "-c" in command_line else []
-    if any(_is_entrypoint(part) for part in command_line[1:3]):
+    if _find_script(command_line) == os.path.join(ROOT, "entrypoint.py"):
         return "entrypoint"
     if code and "_tracker import main" in code[0]:
         return "helper"
@@ -54,5 +54,9 @@ def decide_role(command_line, pid, environ):
     return "main" if str(pid) == main else "subprocess"
 
 
-def _is_entrypoint(argument):
-    return argument == os.path.join(ROOT, "entrypoint.py")
+def _find_script(command_line):
+    """Return the first argument that is no option: the script, as the entrypoint is started."""
+    for part in command_line[1:]:
+        if not part.startswith("-"):
+            return part
+    return None

@@ -13,7 +13,6 @@ WHERE_IT_IS_LOADED_ANYWAY = {
     "children.py": {"multiprocessing"},
     "entrypoint.py": {"reprobox_runtime.command"},
     "memory.py": {"resource"},
-    "torch.py": {"warnings"},
 }
 
 

@@ -92,15 +92,16 @@ def _threads(torch, count):
 
 
 def _forgive_second_call(write):
-    """PyTorch lets this be set once only, and that was ours: the user's own call must not fail where it did not."""
+    """PyTorch lets this be set once only, and that was ours: the user's own call must not fail where it did not.
+
+    Nor may it warn: warnings may be errors there.
+    """
 
     def set_num_interop_threads(*args, **kwargs):
         try:
             write(*args, **kwargs)
         except RuntimeError:
-            import warnings
-
-            warnings.warn("reprobox has set the number of inter-op threads; it stays", RuntimeWarning, stacklevel=2)
+            pass
 
     set_num_interop_threads.__doc__ = getattr(write, "__doc__", None)
     return set_num_interop_threads
