@@ -251,10 +251,10 @@ def test_every_limit_of_a_backend_has_its_source():
 @pytest.mark.parametrize("payload", ["a", "1", "1.", "a>=1,", "\\\\", "$"])
 def test_a_value_of_many_thousand_characters_is_refused_quickly_under_every_key(payload):
     text = '"' + payload * (70_000 // len(payload)) + '"'
-    started = time.monotonic()
+    started = time.process_time()
     for field in fields(Spec):
         if field.name != "requirements":
             with pytest.raises(SpecError) as caught:
                 parse(f"{field.name}: {text}")
             assert all(len(str(problem)) < 1000 for problem in caught.value.problems)
-    assert time.monotonic() - started < 30
+    assert time.process_time() - started < 30

@@ -110,14 +110,14 @@ def test_a_key_given_twice_names_both_lines_and_the_rest_is_still_checked():
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "a:\n ", "? "])
 def test_deep_nesting_is_refused_at_once(opening):
-    started = time.monotonic()
+    started = time.process_time()
     if "\n" in opening:
         text = "".join(" " * depth + "a:\n" for depth in range(2000))
     else:
         text = opening * 100_000
     with pytest.raises(SpecError):
         parse_spec(text, "spec.yaml", None)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_billion_laughs_is_refused_at_its_first_anchor():
