@@ -1,0 +1,122 @@
+"""The parts of the Docker engine that need no engine."""
+
+import os
+
+import pytest
+import requests
+
+from reprobox.engines.base import ContainerSpec, EngineGone, Mount
+from reprobox.engines.docker.config import run_config
+from reprobox.engines.docker.describe import _gpu_runtimes, _store_kind
+from reprobox.engines.docker.errors import refusal, translate_errors
+from reprobox.engines.docker.memory import peak_of
+from reprobox.engines.docker.owners import is_gone, name_owner
+
+
+def test_this_process_is_not_gone():
+    assert not is_gone(name_owner())
+
+
+def test_a_process_that_ended_is_gone():
+    machine, _, _ = name_owner().rpartition(f"/{os.getpid()}/")
+    assert is_gone(f"{machine}/999999999/1")
+
+
+def test_a_process_number_used_again_is_another_process():
+    owner, _, started = name_owner().rpartition("/")
+    assert is_gone(f"{owner}/{int(started) - 1}")
+
+
+def test_every_process_of_an_earlier_boot_is_gone():
+    host, _, namespace, pid, started = name_owner().split("/")
+    assert is_gone(f"{host}/another-boot/{namespace}/{pid}/{started}")
+
+
+@pytest.mark.parametrize("position", [0, 2], ids=["machine", "namespace"])
+def test_nothing_is_known_of_processes_elsewhere(position):
+    parts = name_owner().split("/")
+    parts[position] += "x"
+    parts[3] = "999999999"
+    assert not is_gone("/".join(parts))
+
+
+@pytest.mark.parametrize("owner", ["", "nonsense", "a/b", "////", "a/b/c/-1/d"])
+def test_a_label_that_is_not_ours_is_left_alone(owner):
+    assert not is_gone(owner)
+
+
+def test_a_container_gets_nothing_that_it_was_not_given():
+    host = run_config(ContainerSpec("demo:1"))["HostConfig"]
+    assert host["NetworkMode"] == "none"
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert not {"Privileged", "Memory", "NanoCpus", "DeviceRequests", "CapAdd"} & set(host)
+
+
+def test_memory_includes_swap():
+    host = run_config(ContainerSpec("demo:1", memory=1 << 20, cpus=1.5, shm=42))["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"], host["NanoCpus"], host["ShmSize"]) == (
+        1 << 20,
+        1 << 20,
+        1_500_000_000,
+        42,
+    )
+
+
+def test_gpus_are_asked_for_all_at_once():
+    host = run_config(ContainerSpec("demo:1", gpus=True))["HostConfig"]
+    assert host["DeviceRequests"] == [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
+
+
+def test_mounts_are_read_only_by_default(tmp_path):
+    [mount] = run_config(ContainerSpec("demo:1", mounts=(Mount(tmp_path, "/input"),)))["HostConfig"]["Mounts"]
+    assert mount == {"Type": "bind", "Source": str(tmp_path), "Target": "/input", "ReadOnly": True}
+
+
+@pytest.mark.parametrize(
+    ("sample", "peak"),
+    [
+        ({"memory_stats": {"usage": 5, "max_usage": 9, "stats": {}}}, 9),
+        ({"memory_stats": {"usage": 500, "stats": {"inactive_file": 100}}}, 400),
+        ({"memory_stats": {"usage": 50, "stats": {"inactive_file": 100}}}, 0),
+        ({"memory_stats": {}}, None),
+        ({}, None),
+    ],
+)
+def test_the_peak_is_the_kernel_s_own_where_it_keeps_one(sample, peak):
+    assert peak_of(sample) == peak
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ([["driver-type", "io.containerd.snapshotter.v1"]], "containerd"),
+        ([["Backing Filesystem", "extfs"]], "graph-driver"),
+        (None, "graph-driver"),
+    ],
+)
+def test_the_store_is_told_by_the_driver(status, kind):
+    assert _store_kind({"DriverStatus": status}).value == kind
+
+
+def test_gpus_are_found_as_runtimes_and_as_devices():
+    devices = [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}, {"Source": "cdi", "ID": "nvidia.com/gpu=all"}]
+    assert _gpu_runtimes({"Runtimes": {"runc": {}, "nvidia": {}}, "DiscoveredDevices": devices}) == (
+        "nvidia",
+        "nvidia.com/gpu",
+    )
+    assert _gpu_runtimes({"Runtimes": {"runc": {}}}) == ()
+
+
+def test_a_lost_connection_says_what_was_going_on_and_what_to_do():
+    lost = requests.exceptions.ConnectionError(BrokenPipeError("broken"))
+    says = pytest.raises(EngineGone, match=r"loading: the container engine stopped answering \(broken\)")
+    with says as caught, translate_errors("loading"):
+        raise lost
+    assert "docker info" in caught.value.hint
+    assert caught.value.exit_code == 5
+
+
+def test_a_full_disk_is_hinted_at():
+    error = refusal("loading", "write /var/lib/docker/tmp/x:\n no space left on device")
+    assert error.message == "loading: the container engine says: write /var/lib/docker/tmp/x: no space left on device"
+    assert "free some disk" in error.hint
