@@ -86,8 +86,9 @@ def test_a_pools_workers_and_their_successors_have_their_own_seeds(box, method):
     first, second = (dict(ast.literal_eval(_run(box, POOL, method)[0])) for _ in range(2))
     assert len(set(first.values())) == len(first) == 6
     # Which workers get the six tasks is a race; what each would draw is not.
-    assert first.keys() & second.keys()
-    assert all(first[number] == second[number] for number in first.keys() & second.keys())
+    shared = first.keys() & second.keys()
+    assert shared
+    assert all(first[number] == second[number] for number in shared)
 
 
 FUTURES = """
@@ -99,14 +100,22 @@ def draw(_):
 
 if __name__ == "__main__":
     with concurrent.futures.ProcessPoolExecutor(2) as pool:
-        print(sorted(dict(pool.map(draw, range(2))).items()))
+        print(list(pool.map(draw, range(2))))
 """
 
 
 def test_an_executors_workers_repeat(box):
-    first, second = (dict(ast.literal_eval(_run(box, FUTURES)[0])) for _ in range(2))
+    first, second = (_group_draws(ast.literal_eval(_run(box, FUTURES)[0])) for _ in range(2))
+    # Whether the second worker is quick enough for a task is a race; what a worker draws is not.
     assert first.keys() & second.keys()
-    assert all(first[number] == second[number] for number in first.keys() & second.keys())
+    assert all(a == b for number in first for a, b in zip(first[number], second.get(number, []), strict=False))
+
+
+def _group_draws(pairs):
+    draws = {}
+    for number, drawn in pairs:
+        draws.setdefault(number, []).append(drawn)
+    return draws
 
 
 NESTED = """
