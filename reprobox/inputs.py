@@ -91,7 +91,11 @@ def check_inputs(spec: Spec, project: Path, problem: MakeProblem | None = None) 
 
 def hash_input(path: Path) -> str:
     """Return the sha256 of an input: :func:`hash_folder` of a folder, :func:`hash_file` of anything else."""
-    return hash_folder(path) if path.is_dir() else hash_file(path)
+    try:
+        folder = path.is_dir()
+    except (OSError, ValueError) as exc:
+        raise _unreadable(os.fsencode(path), exc) from exc
+    return hash_folder(path) if folder else hash_file(path)
 
 
 def _walk(root: bytes) -> Iterator[tuple[bytes, str]]:

@@ -26,7 +26,7 @@ from reprobox.spec.packages import (
 from reprobox.spec.paths import read_output
 from reprobox.spec.positions import LoadedSpec, collect_positions
 from reprobox.spec.values import Reader, Value, hint_unknown, read_fields, read_list, read_table
-from reprobox.spec.yaml_nodes import MapNode, Position, decode_text, parse_nodes
+from reprobox.spec.yaml_nodes import MAX_BYTES, MapNode, Position, decode_text, parse_nodes
 
 _ELSEWHERE = {
     "entrypoint": "did you mean 'command'?",
@@ -74,7 +74,8 @@ def load_spec(path: Path) -> Spec:
 def read_spec(path: Path) -> LoadedSpec:
     """Read a spec file and keep the positions of its keys, so that later problems can point at them."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as exc:
         hint = "`reprobox init` writes one, or name another file"
         raise UsageError(f"there is no spec at {path}", hint=hint) from exc

@@ -16,6 +16,7 @@ from reprobox.spec.values import MAX_TEXT, Value, read_fields, read_list, read_t
 from reprobox.spec.yaml_nodes import MapNode
 
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.\-]+"
+_ODD_IN_REQUIREMENT = r"===|[^A-Za-z0-9._\[\]()<>=!~*+, \-]"
 CUDA = r"[1-9][0-9]?\.[0-9]{1,2}(\.[0-9]{1,3})?"
 CUDNN = r"[1-9][0-9]?(\.[0-9]{1,3}){0,3}"
 
@@ -37,8 +38,10 @@ def read_version(value: Value) -> str | None:
     if text is None:
         return None
     try:
-        Version(text)
+        valid = text.isascii() and bool(Version(text))
     except InvalidVersion:
+        valid = False
+    if not valid:
         value.report(f"{shorten(text)} is not an exact version", _version_hint(text))
         return None
     return text.strip()
@@ -87,6 +90,8 @@ def read_requirement(value: Value) -> str | None:
         value.report(
             f"{shorten(text)} has a marker", "an image has one Python and one platform: remove the part from ';'"
         )
+    elif odd := re.search(_ODD_IN_REQUIREMENT, text):
+        value.report(f"{shorten(text)} contains {shorten(odd.group())}", "write name, name==1.2.3 or name>=1.2,<2")
     else:
         return text.strip()
     return None

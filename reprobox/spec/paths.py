@@ -32,9 +32,14 @@ def read_file(value: Value, project: Path | None, what: str) -> str | None:
     if path is not None and (bad := re.search("[\"'`$]", path)):
         value.report(f"{shorten(path)} contains {bad.group()}, which does not fit into a Dockerfile", "rename the file")
         return None
-    if path is None or project is None or (project / path).is_file():
+    if path is None or project is None:
         return path
-    found = "is not a file" if (project / path).exists() else "does not exist"
+    try:
+        if (project / path).is_file():
+            return path
+        found = "is not a file" if (project / path).exists() else "does not exist"
+    except OSError as exc:
+        found = f"cannot be looked at: {exc.strerror}"
     value.report(f"{shorten(path)} {found}", f"paths count from the spec's folder, {project}")
     return None
 

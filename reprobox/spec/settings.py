@@ -27,7 +27,9 @@ from reprobox.spec.yaml_nodes import MapNode, ScalarNode
 NAME = r"[a-z0-9]+([._\-][a-z0-9]+)*"
 NAME_LENGTH = 63
 SHA256 = r"(sha256:)?[0-9a-fA-F]{64}"
-IMAGE = r"[a-z0-9]([A-Za-z0-9._\-:/]*[A-Za-z0-9])?(@sha256:[0-9a-f]{64})?"
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?(:[0-9]{1,5})?/"
+_PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+IMAGE = rf"({_HOST})?{_PART}(/{_PART})*(:[A-Za-z0-9_][A-Za-z0-9_.\-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?"
 CUBLAS = r"(:[0-9]{1,6}:[0-9]{1,3})+"
 DEBIAN = {"11": "3.9", "12": "3.11", "13": "3.13"}
 """Debian release -> the Python it brings."""
@@ -139,7 +141,7 @@ def _read_debian(value: Value) -> str | None:
 
 def _read_image(value: Value) -> str | None:
     text = read_text(value, "an image such as python:3.11-slim")
-    if text is None or (re.fullmatch(IMAGE, text) and "//" not in text):
+    if text is None or re.fullmatch(IMAGE, text):
         return text
     value.report(f"{shorten(text)} is not the name of an image", "write name:tag or name@sha256:…")
     return None

@@ -71,7 +71,7 @@ Node = ScalarNode | ListNode | MapNode
 def decode_text(data: bytes, file: str) -> str:
     """Decode a file's bytes as UTF-8 (a byte order mark is dropped). Raises SpecError."""
     if len(data) > MAX_BYTES:
-        raise _fail(file, Position(0, 0), f"is {len(data):,} bytes long; a spec has at most {MAX_BYTES:,}")
+        raise _fail(file, Position(0, 0), f"is longer than {MAX_BYTES:,} bytes, the most a spec can have")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise _fail(file, Position(1, 1), "is written in UTF-16", "save the file as UTF-8")
     try:
@@ -90,7 +90,7 @@ def parse_nodes(text: str, file: str, problems: list[Problem]) -> MapNode:
     """
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_BYTES:
-        raise _fail(file, Position(0, 0), f"is {len(text):,} characters long; a spec has at most {MAX_BYTES:,}")
+        raise _fail(file, Position(0, 0), f"is longer than {MAX_BYTES:,} characters, the most a spec can have")
     if bad := _NOT_TEXT.search(text):
         message = f"character U+{ord(bad.group()):04X} does not belong in a text file"
         raise _fail(file, _end_of(text[: bad.start()]), message, "delete it; a spec is plain UTF-8 text")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reprobox.errors import Problem, SpecError, UsageError
-from reprobox.inputs import check_inputs, hash_file, hash_folder
+from reprobox.inputs import check_inputs, hash_file, hash_folder, hash_input
 from reprobox.spec.load import parse_positions, parse_spec
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -124,6 +124,9 @@ def test_a_missing_file_and_a_name_with_nul_are_one_clear_error(tmp_path):
         hash_file(tmp_path / "none")
     with pytest.raises(UsageError, match="cannot be read"):
         hash_file(Path("a\0b"))
+    for name in ("a\0b", "a" * 300):
+        with pytest.raises(UsageError, match=r"cannot be read|does not exist"):
+            hash_input(tmp_path / name)
     with pytest.raises(UsageError, match="does not exist"):
         hash_folder(tmp_path / "none")
 

@@ -130,6 +130,14 @@ MISTAKES = [
      "packages come from an index: write name==version"),
     ("packages: ['x @ https://x.example/x.whl']\n", "1:12", "packages[0]", "'x @ https://x.example/x.whl' is a URL",
      "put a wheel's folder under indexes, and its name and version here"),
+    ("packages: ['x===1\"$id']\n", "1:12", "packages[0]", "'x===1\"$id' contains '==='",
+     "write name, name==1.2.3 or name>=1.2,<2"),
+    ("frameworks: {torch: 1.0poſt1}\n", "1:21", "frameworks.torch", "'1.0poſt1' is not an exact version",
+     "write the version's number, such as 2.13.0"),
+    ("base: {image: 'a:b:c'}\n", "1:15", "base.image", "'a:b:c' is not the name of an image",
+     "write name:tag or name@sha256:…"),
+    ("base: {image: -v}\n", "1:15", "base.image", "'-v' is not the name of an image",
+     "write name:tag or name@sha256:…"),
     ("packages: ['x; python_version<\"3\"']\n", "1:12", "packages[0]", "'x; python_version<\"3\"' has a marker",
      "an image has one Python and one platform: remove the part from ';'"),
     ("packages: [a, b, A]\n", "1:18", "packages[2]", "A is listed twice; the first is on line 1",
@@ -316,6 +324,13 @@ def test_a_requirements_file_that_is_missing_or_a_folder_is_found_before_locking
     (tmp_path / "requirements.txt").mkdir()
     ((_, _, message, _),) = problems_of(lines, project=tmp_path)
     assert message == "'requirements.txt' is not a file"
+
+
+def test_a_path_that_the_system_cannot_even_look_at_is_one_problem(tmp_path):
+    name = "a" * 300 + ".txt"
+    ((_, key, message, _),) = problems_of(f"packages: {{requirements: {name}}}\n", project=tmp_path)
+    assert key == "packages.requirements"
+    assert "cannot be looked at: File name too long" in message
 
 
 def test_a_link_that_leaves_the_project_is_refused_and_one_that_stays_is_not(tmp_path):

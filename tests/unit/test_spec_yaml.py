@@ -3,6 +3,7 @@
 import time
 from contextlib import suppress
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import yaml
@@ -85,7 +86,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path):
         (MINIMAL.encode() + b"env: {A: \xff}\n", 5, 10, "byte 0xff is not UTF-8"),
         (MINIMAL.encode("utf-16"), 1, 1, "is written in UTF-16"),
         ("# é\n".encode("latin-1"), 1, 3, "byte 0xe9 is not UTF-8"),
-        (b"#" * (MAX_BYTES + 1), 0, 0, "is 1,048,577 bytes long; a spec has at most 1,048,576"),
+        (b"#" * (MAX_BYTES + 1), 0, 0, "is longer than 1,048,576 bytes, the most a spec can have"),
     ],
 )
 def test_bytes_that_are_no_utf8_text_are_one_problem(tmp_path, data, line, column, message):
@@ -141,6 +142,11 @@ def test_a_file_that_is_not_there_or_is_a_folder_is_a_usage_error(tmp_path):
         load_spec(tmp_path / "a\0b")
     with pytest.raises(UsageError, match="cannot be read"):
         load_spec(tmp_path / ("x" * 300))
+
+
+def test_an_endless_file_is_not_read_to_its_end():
+    with pytest.raises(SpecError, match="is longer than"):
+        load_spec(Path("/dev/zero"))
 
 
 def test_a_later_step_can_point_at_any_key_or_its_nearest_parent(tmp_path):
