@@ -1,4 +1,4 @@
-"""YAML text -> Spec: reads every key, has checked what holds between keys, and reports everything at once."""
+"""YAML text -> Spec: reads every key, and reports everything that is wrong at once."""
 
 from __future__ import annotations
 
