@@ -45,15 +45,19 @@ def test_a_label_that_is_not_ours_is_left_alone(owner):
     assert not is_gone(owner)
 
 
+def configure(**settings):
+    return run_config(ContainerSpec("demo:1", **settings), init=True)
+
+
 def test_a_container_gets_nothing_that_it_was_not_given():
-    host = run_config(ContainerSpec("demo:1"))["HostConfig"]
+    host = configure()["HostConfig"]
     assert host["NetworkMode"] == "none"
     assert host["SecurityOpt"] == ["no-new-privileges"]
     assert not {"Privileged", "Memory", "NanoCpus", "DeviceRequests", "CapAdd"} & set(host)
 
 
 def test_memory_includes_swap():
-    host = run_config(ContainerSpec("demo:1", memory=1 << 20, cpus=1.5, shm=42))["HostConfig"]
+    host = configure(memory=1 << 20, cpus=1.5, shm=42)["HostConfig"]
     assert (host["Memory"], host["MemorySwap"], host["NanoCpus"], host["ShmSize"]) == (
         1 << 20,
         1 << 20,
@@ -63,12 +67,12 @@ def test_memory_includes_swap():
 
 
 def test_gpus_are_asked_for_all_at_once():
-    host = run_config(ContainerSpec("demo:1", gpus=True))["HostConfig"]
+    host = configure(gpus=True)["HostConfig"]
     assert host["DeviceRequests"] == [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
 
 
 def test_mounts_are_read_only_by_default(tmp_path):
-    [mount] = run_config(ContainerSpec("demo:1", mounts=(Mount(tmp_path, "/input"),)))["HostConfig"]["Mounts"]
+    [mount] = configure(mounts=(Mount(tmp_path, "/input"),))["HostConfig"]["Mounts"]
     assert mount == {"Type": "bind", "Source": str(tmp_path), "Target": "/input", "ReadOnly": True}
 
 

@@ -10,8 +10,8 @@ _MOST_PROCESSES = 4096
 """Enough for any training, too few for a fork bomb to take the machine down."""
 
 
-def run_config(spec: ContainerSpec) -> dict[str, Any]:
-    """Return the body of the engine's create call."""
+def run_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
+    """Return the body of the engine's create call; ``init`` where the engine has an init process to put in front."""
     config: dict[str, Any] = {
         "Image": spec.image,
         "Hostname": "reprobox",
@@ -21,7 +21,7 @@ def run_config(spec: ContainerSpec) -> dict[str, Any]:
         "AttachStdout": True,
         "AttachStderr": True,
         "NetworkDisabled": not spec.network,
-        "HostConfig": _host_config(spec),
+        "HostConfig": {**_host_config(spec), "Init": init},
     }
     if spec.entrypoint is not None:
         config["Entrypoint"] = list(spec.entrypoint)
@@ -41,7 +41,6 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "LogConfig": {"Type": "none", "Config": {}},
         "SecurityOpt": ["no-new-privileges"],
         "PidsLimit": _MOST_PROCESSES,
-        "Init": True,
         "Mounts": [_mount(mount) for mount in spec.mounts],
     }
     if spec.capabilities is not None:

@@ -9,6 +9,8 @@ import docker
 from reprobox.engines.base import EngineInfo, StoreKind
 from reprobox.engines.docker.errors import translate_errors
 
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
+"""Podman says them as Go does, Docker as the kernel does."""
 _CONTAINERD = "io.containerd.snapshotter"
 
 
@@ -29,7 +31,7 @@ def describe_engine(client: docker.APIClient, *, local: bool) -> EngineInfo:
         rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
         cpus=info.get("NCPU", 0),
         memory=info.get("MemTotal", 0),
-        architecture=info.get("Architecture", ""),
+        architecture=_ARCHITECTURES.get(info.get("Architecture", ""), info.get("Architecture", "")),
         cgroup_version=info.get("CgroupVersion", "1"),
         gpu_runtimes=_gpu_runtimes(info),
         init=bool(info.get("InitBinary")),

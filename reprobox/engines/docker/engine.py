@@ -63,7 +63,7 @@ class DockerEngine:
 
     def run_container(self, spec: ContainerSpec, on_output: Callable[[str, bytes], None]) -> ContainerResult:
         """Run to the end; see ``engines.base.Runner``."""
-        return run_container(self._client, self._containers, spec, on_output, local=self._local)
+        return run_container(self._client, self._containers, spec, on_output, self.info())
 
     def run_step(
         self,

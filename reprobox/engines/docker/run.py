@@ -11,7 +11,7 @@ from types import FrameType
 
 import docker
 
-from reprobox.engines.base import ContainerResult, ContainerSpec
+from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo
 from reprobox.engines.docker.attach import attach_output, read_frames
 from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.containers import Containers
@@ -27,16 +27,15 @@ def run_container(
     containers: Containers,
     spec: ContainerSpec,
     on_output: Callable[[str, bytes], None],
-    *,
-    local: bool,
+    info: EngineInfo,
 ) -> ContainerResult:
     """Run ``spec`` to its end; the container is gone when this returns or raises."""
-    if spec.mounts and not local:
+    if spec.mounts and not info.local:
         raise EngineError(
             "the container engine runs on another machine and cannot see this one's folders",
             hint="unset DOCKER_HOST (or `docker context use default`) to use the engine here",
         )
-    with containers.create(run_config(spec)) as container:
+    with containers.create(run_config(spec, init=info.init)) as container:
         ending = _Ending(containers, container)
         with (
             attach_output(client, container) as output,
