@@ -86,11 +86,13 @@ class StepRunner:
             said = bytes(tail).decode("utf-8", "replace").strip()
             raise BuildError(f"{what}: {exc.message}" + (f"\n{said}" if said else ""), hint=exc.hint) from exc
 
-    def read_output(self, lower: Sequence[Layer], argv: Sequence[str], *, what: str) -> bytes:
+    def read_output(
+        self, lower: Sequence[Layer], argv: Sequence[str], *, what: str, env: Mapping[str, str] = STEP_ENV
+    ) -> bytes:
         """Run ``argv`` on ``lower`` and return its standard output; raise ``BuildError`` when it fails."""
         out, said = io.BytesIO(), bytearray()
         code = self._engine.run_step(
-            self.load(lower), argv, stdin=None, on_output=said.extend, stdout=out, env=STEP_ENV, timeout=120
+            self.load(lower), argv, stdin=None, on_output=said.extend, stdout=out, env=env, timeout=120
         )
         if code:
             text = bytes(said[-_TAIL:]).decode("utf-8", "replace").strip()

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.engines.base import Engine
-from reprobox.errors import BuildError, LockError
+from reprobox.errors import BuildError, EngineError, LockError
 from reprobox.inputs import hash_file
-from reprobox.layers.base_image import find_image_layers, is_saved_image, make_archive_layer, read_saved_image
+from reprobox.layers.base_image import (
+    SavedImage,
+    find_image_layers,
+    is_saved_image,
+    make_archive_layer,
+    read_saved_image,
+)
 from reprobox.layers.model import Layer
-from reprobox.layers.steps import StepRunner
+from reprobox.layers.steps import STEP_ENV, StepRunner
 from reprobox.layers.store import LayerStore
 from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, PythonTarget
 from reprobox.resolve.deb_archive import Downloads
@@ -73,14 +79,14 @@ def resolve_base(
         found = resolve_debian(_debian_request(request, release), downloads, on_warning)
         return BaseResolution(found.base, found.python, found.system)
     engine = connect()
-    base = pin_image(request.base, engine, store) if request.base.image else _pin_archive(request)
+    pinned = _pin_image(request.base, engine, store) if request.base.image else _pin_archive(request, store)
     with StepRunner(engine, store, architecture=request.architecture) as steps:
-        probed = _probe_base(base, request, engine, steps)
+        probed = _probe_base(pinned, request, steps)
     system: tuple[DebPackage, ...] = ()
     if request.system:
-        wanted = _debian_request(request, _release_of(probed, base))
+        wanted = _debian_request(request, _release_of(probed))
         _, system = resolve_system(wanted, probed.packages, downloads, on_warning)
-    return BaseResolution(base, probed.python, system)
+    return BaseResolution(pinned.base, probed.python, system)
 
 
 def choose_release(python: str, debian: str | None) -> DebianRelease:
@@ -104,26 +110,49 @@ def choose_release(python: str, debian: str | None) -> DebianRelease:
     return release
 
 
-def pin_image(base: Base, engine: Engine, store: LayerStore) -> ImageBase:
-    """Find a local image by its sha256, or pull one; return it pinned, its layers in the store."""
+@dataclass(frozen=True)
+class _Pinned:
+    """A base that somebody else made."""
+
+    base: ImageBase | ArchiveBase
+    layers: tuple[Layer, ...]
+    path: str
+    """Where it looks for programs; empty: it does not say."""
+
+
+def _pin_image(base: Base, engine: Engine, store: LayerStore) -> _Pinned:
+    """Find a local image by its sha256, or pull one; have its layers in the store."""
     name = base.image or ""
     if base.sha256 is None and "@sha256:" not in name:
-        name = engine.pull_image(name)
-    saved = _save_layers(name, engine, store)
+        name = _pull_image(name, engine)
+    saved = _save_image(name, engine, store)
     wanted = f"sha256:{(base.sha256 or '').removeprefix('sha256:')}"
     if base.sha256 is not None and saved.config_digest != wanted:
         raise LockError(
             f"base: the image {name} is {saved.config_digest}, not {wanted}",
             hint="load the right image, or write the digest it has now if that is the one you mean",
         )
-    return saved
+    pinned = ImageBase(name, saved.config_digest, tuple(layer.diff_id for layer in saved.layers))
+    return _Pinned(pinned, saved.layers, _find_path(saved))
 
 
-def _save_layers(name: str, engine: Engine, store: LayerStore) -> ImageBase:
+def _pull_image(name: str, engine: Engine) -> str:
+    try:
+        return engine.pull_image(name)
+    except EngineError as exc:
+        held = engine.find_image(name) is not None
+        hint = "the engine has one of that name: to use it, give its sha256 beside it" if held else exc.hint
+        raise LockError(f"base: {exc.message}", hint=hint) from exc
+
+
+def _save_image(name: str, engine: Engine, store: LayerStore) -> SavedImage:
     if engine.find_image(name) is None:
-        engine.pull_image(name)
-    saved = read_saved_image(engine.save_image(name), f"image {name}", store)
-    return ImageBase(name, saved.config_digest, tuple(layer.diff_id for layer in saved.layers))
+        _pull_image(name, engine)
+    return read_saved_image(engine.save_image(name), f"image {name}", store)
+
+
+def _find_path(saved: SavedImage) -> str:
+    return next((value.removeprefix("PATH=") for value in saved.env if value.startswith("PATH=")), "")
 
 
 def read_base_layers(
@@ -131,22 +160,19 @@ def read_base_layers(
 ) -> tuple[Layer, ...]:
     """Return the layers of a pinned base, from the store or else from the engine, its registry or the project."""
     if isinstance(base, ArchiveBase):
-        return _read_archive(base, project, store)
+        return _read_archive(base, project, store)[0]
     if (found := find_image_layers(base.diff_ids, store)) is not None:
         return found
-    have = _save_layers(base.reference, engine, store)
-    if have.config_digest != base.config_digest or have.diff_ids != base.diff_ids:
+    have = _save_image(base.reference, engine, store)
+    if have.config_digest != base.config_digest or tuple(one.diff_id for one in have.layers) != base.diff_ids:
         raise BuildError(
             f"the base image {base.reference} is {have.config_digest} here, but the lock has {base.config_digest}",
             hint="load the image that was locked, or lock again",
         )
-    found = find_image_layers(base.diff_ids, store)
-    if found is None:
-        raise BuildError(f"the layers of {base.reference} vanished from the cache", hint="build again")
-    return found
+    return have.layers
 
 
-def _pin_archive(request: BaseRequest) -> ArchiveBase:
+def _pin_archive(request: BaseRequest, store: LayerStore) -> _Pinned:
     name, wanted = request.base.archive or "", request.base.sha256 or ""
     path = request.project / name
     if not path.is_file():
@@ -154,18 +180,20 @@ def _pin_archive(request: BaseRequest) -> ArchiveBase:
     have = hash_file(path)
     if have != wanted.removeprefix("sha256:"):
         raise LockError(f"base: the archive {name} has the sha256 {have}, not {wanted}")
-    return ArchiveBase(name, have)
+    base = ArchiveBase(name, have)
+    return _Pinned(base, *_read_archive(base, request.project, store))
 
 
-def _read_archive(base: ArchiveBase, project: Path, store: LayerStore) -> tuple[Layer, ...]:
+def _read_archive(base: ArchiveBase, project: Path, store: LayerStore) -> tuple[tuple[Layer, ...], str]:
     path = project / base.path
     if not path.is_file() or hash_file(path) != base.sha256:
         raise BuildError(
             f"the base archive {base.path} is not the one that was locked", hint="restore it or lock again"
         )
     if is_saved_image(path):
-        return read_saved_image(path, base.path, store).layers
-    return (make_archive_layer(path, base.sha256, store),)
+        saved = read_saved_image(path, base.path, store)
+        return saved.layers, _find_path(saved)
+    return (make_archive_layer(path, base.sha256, store),), ""
 
 
 @dataclass(frozen=True)
@@ -175,16 +203,14 @@ class _Probed:
     suite: str
 
 
-def _probe_base(base: ImageBase | ArchiveBase, request: BaseRequest, engine: Engine, steps: StepRunner) -> _Probed:
+def _probe_base(pinned: _Pinned, request: BaseRequest, steps: StepRunner) -> _Probed:
     """Run the base's own interpreter and ask it."""
-    what = base.reference if isinstance(base, ImageBase) else base.path
-    layers = read_base_layers(base, request.project, engine, steps.store)
+    what = _name_of(pinned.base)
     script = f'exec "$(command -v python{request.python} || command -v python3 || command -v python)" -I -c "$0"'
+    env = {**STEP_ENV, "PATH": pinned.path or STEP_ENV["PATH"]}
+    argv = ("/bin/sh", "-c", script, read_template(PROBE))
     try:
-        text = steps.read_output(
-            layers, ("/bin/sh", "-c", script, read_template(PROBE)), what=f"asking {what} for its Python"
-        )
-        answer = json.loads(text)
+        answer = _parse_answer(steps.read_output(pinned.layers, argv, what=f"asking {what} for its Python", env=env))
         python = PythonTarget(answer["version"], answer["executable"], answer["glibc"])
     except (BuildError, ValueError, KeyError) as exc:
         raise LockError(
@@ -200,7 +226,19 @@ def _probe_base(base: ImageBase | ArchiveBase, request: BaseRequest, engine: Eng
     return _Probed(python, answer["status"].encode(), answer["suite"])
 
 
-def _release_of(probed: _Probed, base: ImageBase | ArchiveBase) -> DebianRelease:
+def _parse_answer(text: bytes) -> dict[str, str]:
+    """Read what the base's program printed; the base is not trusted, so anything may be there."""
+    answer = json.loads(text)
+    if not isinstance(answer, dict) or not all(isinstance(value, str) for value in answer.values()):
+        raise ValueError("the answer is none")
+    return answer
+
+
+def _name_of(base: ImageBase | ArchiveBase) -> str:
+    return base.reference if isinstance(base, ImageBase) else base.path
+
+
+def _release_of(probed: _Probed) -> DebianRelease:
     release = find_release(probed.suite) if probed.suite and probed.packages else None
     if release is None:
         raise LockError(

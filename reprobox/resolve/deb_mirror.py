@@ -63,9 +63,12 @@ def snapshot_mirror(timestamp: str) -> DebianMirror:
 
 
 def package_urls(package: DebPackage, mirror: DebianMirror | None, snapshot: str) -> tuple[str, ...]:
-    """Return where to look for a locked package, best first: the mirror, then the snapshot archive."""
-    places = [mirror] if mirror else []
-    return tuple(one.url(package.archive, package.path) for one in (*places, snapshot_mirror(snapshot)))
+    """Return where to look for a locked package, best first: the mirror, then the snapshot archive.
+
+    ``snapshot`` is empty where nobody knows when: then only the mirror is left.
+    """
+    places = [mirror, snapshot_mirror(snapshot) if snapshot else None]
+    return tuple(one.url(package.archive, package.path) for one in places if one is not None)
 
 
 def _is_main(uri: str, suite: str) -> bool:
