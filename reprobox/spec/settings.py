@@ -61,7 +61,9 @@ def read_name(value: Value) -> str | None:
     if len(text) > NAME_LENGTH:
         value.report(f"is {len(text)} characters long", f"use at most {NAME_LENGTH}")
     else:
-        message = f"{shorten(text)} cannot be an image's name: it has a-z, 0-9, and single '-', '_' or '.' between them"
+        message = (
+            f"{shorten(text)} cannot be an image's name: use a-z and 0-9, with single '-', '_' or '.' between them"
+        )
         value.report(message, f"did you mean '{slug}'?" if slug else "")
     return None
 
@@ -100,7 +102,7 @@ def read_base(value: Value, project: Path | None) -> Base | None:
     )
     given = [key for key in ("debian", "image", "archive") if key in value.node.items]
     if len(given) != 1:
-        found = f"has {' and '.join(given)}" if given else "says nothing"
+        found = f"has {' and '.join(given)}" if given else "is empty"
         value.report_key(found, "write exactly one of debian, image and archive")
         return None
     if given == ["archive"] and "sha256" not in value.node.items:
@@ -164,7 +166,7 @@ def read_determinism(value: Value) -> Determinism | None:
     if value.empty:
         return None
     if isinstance(value.node, ScalarNode):
-        word = read_choice(value, levels)
+        word = read_choice(value, levels, {"false": "write off", "no": "write off", "none": "write off"})
         return Determinism(level=Level(word)) if word else None
     parts = read_fields(
         value,

@@ -183,13 +183,13 @@ def read_flag(value: Value) -> bool | None:
     return None
 
 
-def read_choice(value: Value, choices: Sequence[str]) -> str | None:
-    """Return one of a few words."""
+def read_choice(value: Value, choices: Sequence[str], elsewhere: Mapping[str, str] | None = None) -> str | None:
+    """Return one of a few words; ``elsewhere`` says what to write instead of others."""
     expected = f"one of {', '.join(choices)}"
     text = read_text(value, expected, verbatim=True)
     if text is None or text in choices:
         return text
-    value.report(f"expected {expected}, found {shorten(text)}", suggest(text, choices))
+    value.report(f"expected {expected}, found {shorten(text)}", hint_unknown(text, choices, elsewhere or {}))
     return None
 
 

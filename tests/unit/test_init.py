@@ -158,6 +158,16 @@ def test_data_is_an_input_if_the_code_reads_it_from_input_and_else_a_comment(pro
     assert spec.inputs["data"].sha256 == digest
 
 
+def test_data_that_is_huge_or_cannot_be_hashed_is_not_proposed(project):
+    (project / "data").mkdir()
+    (project / "data" / "big.bin").touch()
+    os.truncate(project / "data" / "big.bin", 2 << 30)
+    (project / "inputs").mkdir()
+    os.mkfifo(project / "inputs" / "pipe")
+    (project / "lone.csv").write_text("1")
+    assert set(propose(project, train_py="open('/input/lone.csv')")[0].inputs) == {"lone.csv"}
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,27 @@ def test_a_pipe_a_socket_and_a_device_are_refused_without_waiting(tmp_path):
         hash_folder(tmp_path)
     with pytest.raises(UsageError, match="neither a file nor a folder"):
         hash_file(Path(os.devnull))
+
+
+def test_a_file_that_something_writes_to_is_refused(tmp_path):
+    (tmp_path / "f").touch()
+    os.truncate(tmp_path / "f", 256 << 20)
+    done = threading.Event()
+
+    def write():
+        with (tmp_path / "f").open("ab") as stream:
+            while not done.wait(0.001):
+                stream.write(b"x")
+                stream.flush()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with pytest.raises(UsageError, match="changed while it was read"):
+            hash_file(tmp_path / "f")
+    finally:
+        done.set()
+        writer.join()
 
 
 def test_a_missing_file_and_a_name_with_nul_are_one_clear_error(tmp_path):
