@@ -10,13 +10,15 @@ from pathlib import Path, PurePosixPath
 from reprobox.errors import BuildError, UsageError
 from reprobox.files import write_atomic
 from reprobox.image_settings import USER, make_image_settings
+from reprobox.layers.bytecode import read_worker
 from reprobox.layers.debian import INSTALL_SCRIPT, PACKAGES_FOLDER, list_step_files
 from reprobox.layers.steps import STEP_ENV
 from reprobox.layers.tar import Entry, Kind
+from reprobox.layers.wheel_files import site_packages
 from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Wheel
 from reprobox.plan import Plan
 from reprobox.runtime_files import list_runtime_files
-from reprobox.templating import fill_template, read_template
+from reprobox.templating import fill_template, read_base_dockerfile
 
 INSTALLER = "pip"
 """The package that installs the others in a plain ``docker build``; every lock holds it."""
@@ -42,7 +44,7 @@ def write_context(plan: Plan, project: Path, out: Path, blobs: Blobs, unpacked: 
         temporary.rename(out)
     except OSError as exc:
         raise BuildError(
-            f"the build context {out} could not be written: {exc.strerror}", hint="look at its disk"
+            f"the build context {out} could not be written: {exc.strerror}: {exc.filename}", hint="look at its disk"
         ) from exc
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -55,7 +57,6 @@ def _check_target(out: Path) -> None:
 
 def _write_parts(plan: Plan, project: Path, out: Path, blobs: Blobs, unpacked: Path | None) -> None:
     write_atomic(out / "Dockerfile", format_dockerfile(plan))
-    write_atomic(out / "requirements.lock", format_requirements(plan.wheels))
     if isinstance(plan.base, DebianBase):
         _write_packages(out / "base", plan.base.packages, blobs)
         _link_or_copy(_need(unpacked, "the unpacked base"), out / "base.tar")
@@ -66,6 +67,7 @@ def _write_parts(plan: Plan, project: Path, out: Path, blobs: Blobs, unpacked: P
     for wheel in plan.wheels:
         _link_or_copy(blobs[wheel.sha256], out / "wheels" / wheel.filename)
     write_atomic(out / "wheels" / "requirements.lock", format_requirements(plan.wheels))
+    write_atomic(out / "wheels" / "compile_worker.py", read_worker())
     for entry, data in list_runtime_files(plan):
         _write_entry(out / "runtime", entry, data)
     _write_source(plan, project, out / "source")
@@ -85,6 +87,7 @@ def format_dockerfile(plan: Plan) -> str:
         install_script=script,
         python=plan.python.executable,
         pip_wheel=_find_installer(plan.wheels),
+        site_packages="/" + site_packages(plan.python),
         run=plan.run,
         step_env=[f"{key}={value}" for key, value in STEP_ENV.items()],
         env=plan.env,
@@ -104,7 +107,7 @@ def format_requirements(wheels: tuple[Wheel, ...]) -> str:
 def _format_base(plan: Plan) -> str:
     match plan.base:
         case DebianBase():
-            return read_template("Dockerfile.base").rstrip()
+            return read_base_dockerfile().rstrip()
         case ImageBase(reference=reference):
             return f"FROM {reference} AS base"
         case ArchiveBase():

@@ -14,7 +14,9 @@ SOURCE_FOLDER = "work"
 def list_source_entries(source: tuple[SourceFile, ...], project: Path) -> tuple[FileItem, ...]:
     """Return every entry of the source layer, sorted by path; all of it root's, and readable by everybody."""
     folders = {parent for file in source for parent in _parents(file.path)}
-    items: list[FileItem] = [(make_dir(f"{SOURCE_FOLDER}/{folder}"), None) for folder in folders]
+    # An engine that unpacks a layer makes the folders it lacks, with a mode of its own: the top is named too.
+    items: list[FileItem] = [(make_dir(SOURCE_FOLDER)._replace(mode=0o1777), None)]
+    items += [(make_dir(f"{SOURCE_FOLDER}/{folder}"), None) for folder in folders]
     for file in source:
         path = f"{SOURCE_FOLDER}/{file.path}"
         if file.link:

@@ -25,6 +25,12 @@ def read_template(name: str) -> str:
     return (templates_folder() / name).read_text("utf-8")
 
 
+def read_base_dockerfile() -> str:
+    """Return ``Dockerfile.base``, which stands at the top of a checkout."""
+    packaged = templates_folder() / "Dockerfile.base"
+    return (packaged if packaged.exists() else _PACKAGE.parent / "Dockerfile.base").read_text("utf-8")
+
+
 def fill_template(name: str, /, **values: object) -> str:
     """Render a template; a name that it uses and ``values`` lacks is an error."""
     return _environment().get_template(name).render(**values)
