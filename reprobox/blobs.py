@@ -53,7 +53,7 @@ class BlobStore:
         try:
             seen = _look_at(path)
             good = hash_file(path) == sha256
-        except FileNotFoundError:
+        except OSError:
             return False
         if good and seen:
             _write_stamp(path, seen)
@@ -70,7 +70,7 @@ class BlobStore:
             if found := self.find(sha256):
                 return found
             part = self.part(sha256)
-            with self._explain_full_disk(source.name, source.stat().st_size):
+            with self._explain_trouble(source.name, source.stat().st_size, part):
                 part.unlink(missing_ok=True)
                 try:
                     os.link(source.resolve(), part)
@@ -81,13 +81,13 @@ class BlobStore:
     def part(self, sha256: str) -> Path:
         """Say where an unfinished download is kept; only whoever holds the lock may touch it."""
         path = self.locate(sha256).with_suffix(".part")
-        with self._explain_full_disk(path.name, 0):
+        with self._explain_trouble(path.name, 0):
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def write_part(self, sha256: str, write: Callable[[BinaryIO], None], *, what: str, size: int) -> None:
         """Let ``write`` append to the unfinished download; a full disk removes it and is one clear error."""
-        with self._explain_full_disk(what, size, self.part(sha256)), self.part(sha256).open("ab") as stream:
+        with self._explain_trouble(what, size, self.part(sha256)), self.part(sha256).open("ab") as stream:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
@@ -105,7 +105,8 @@ class BlobStore:
                 f"{what}: the file is not the one that was locked: expected sha256 {sha256}, got {got}",
                 hint="whoever serves it changed it, or something on the way did; if that is meant, run `reprobox lock`",
             )
-        part.replace(path)
+        with self._explain_trouble(what, 0):
+            part.replace(path)
         seen = _look_at(path)
         if seen:
             _write_stamp(path, seen)
@@ -119,7 +120,8 @@ class BlobStore:
         """
         path = self.part(sha256).with_suffix(".lock")
         while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            with self._explain_trouble(path.name, 0):
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # Whoever had it before may have removed the file we opened: then the lock is worth nothing.
             if _same_file(descriptor, path):
@@ -133,13 +135,14 @@ class BlobStore:
 
     def check_space(self, needed: int, what: str) -> None:
         """Raise FetchError now when ``needed`` bytes cannot fit, rather than in the middle."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        with self._explain_trouble(what, needed):
+            self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if needed > free:
             raise self._full(what, needed, free)
 
     @contextmanager
-    def _explain_full_disk(self, what: str, size: int, part: Path | None = None) -> Iterator[None]:
+    def _explain_trouble(self, what: str, size: int, part: Path | None = None) -> Iterator[None]:
         try:
             yield
         except OSError as exc:
@@ -173,7 +176,7 @@ def hash_file(path: Path) -> str:
 def _look_at(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except OSError:  # not there; or a cache that cannot be read, which writing to it will explain
         return None
     return found.st_size, found.st_mtime_ns
 

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
@@ -17,7 +17,7 @@ import urllib3
 
 from reprobox.blobs import BlobStore, WrongHash
 from reprobox.errors import FetchError
-from reprobox.http import HttpConfig, describe_failure, hide_secrets, open_session, open_url
+from reprobox.http import HttpConfig, describe_failure, hide_secrets, open_session, open_url, read_credentials
 from reprobox.lock import PythonTarget, Wheel
 from reprobox.uv import PythonConfig
 
@@ -100,10 +100,12 @@ def fetch_wheels(
     config: PythonConfig,
     python: PythonTarget,
     *,
+    indexes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> dict[str, Path]:
     """Return sha256 -> file for all of ``wheels``; uv is asked where they are only when one is missing.
 
+    ``indexes`` are the spec's own: the lock names them too, but without the credentials in them.
     Raises FetchError when one is nowhere or has changed.
     """
     found = {wheel.sha256: path for wheel in wheels if (path := store.find(wheel.sha256))}
@@ -113,6 +115,8 @@ def fetch_wheels(
     # Late: most builds have every wheel already, and finding places costs uv's start.
     from reprobox.wheel_places import find_places
 
+    known = (*read_credentials(indexes), *config.http.credentials)
+    config = replace(config, http=replace(config.http, credentials=known))
     places = find_places(missing, config, python)
     gone = [wheel for wheel in missing if wheel.sha256 not in places]
     if gone:
@@ -278,7 +282,8 @@ class _Fetcher:
         except requests.exceptions.SSLError as exc:
             raise FetchError(f"{item.name}: {hide_secrets(url)}: {describe_failure(exc)}") from exc
         except _NETWORK_TROUBLE as exc:
-            raise _TryAgain(describe_failure(exc)) from exc
+            here = part.stat().st_size if part.exists() else 0
+            raise _TryAgain(f"{describe_failure(exc)} after {here:,} of {item.size:,} bytes") from exc
         except requests.RequestException as exc:
             raise FetchError(f"{item.name}: {hide_secrets(url)}: {describe_failure(exc)}") from exc
         return digest.hexdigest()
@@ -297,7 +302,7 @@ class _Fetcher:
                 self._progress(item.name, done, item.size)
                 shown = time.monotonic()
         if done < item.size:
-            raise _TryAgain(f"the download ended after {done:,} of {item.size:,} bytes")
+            raise _TryAgain(f"the server has only {done:,} of {item.size:,} bytes")
         self._progress(item.name, min(done, item.size), item.size)
 
     def _check_status(self, answer: requests.Response, url: str, item: Download) -> None:

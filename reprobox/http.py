@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,10 +73,14 @@ def split_credentials(url: str) -> tuple[str, tuple[str, str] | None]:
     return urlunsplit(parts._replace(netloc=host)), (unquote(user), unquote(password))
 
 
-def add_credentials(url: str, user: str, password: str) -> str:
-    """Write a name and password into ``url``, for a program that takes them no other way."""
-    parts = urlsplit(split_credentials(url)[0])
-    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc}"))
+def read_credentials(urls: Iterable[str]) -> tuple[Credential, ...]:
+    """Collect the names and passwords in ``urls``, by server."""
+    found = []
+    for url in urls:
+        bare, login = split_credentials(url)
+        if login:
+            found.append(Credential(urlsplit(bare).netloc.lower(), *login))
+    return tuple(found)
 
 
 def hide_secrets(url: str) -> str:
@@ -93,6 +97,15 @@ def find_auth(url: str, config: HttpConfig) -> tuple[str, tuple[str, str] | None
     host = urlsplit(bare).netloc.lower()
     match = next((c for c in config.credentials if c.host in (host, host.rpartition(":")[0])), None)
     return bare, (match.user, match.password) if match else None
+
+
+def add_credentials(url: str, config: HttpConfig) -> str:
+    """Write the credentials known for its host into ``url``, for a program that takes them no other way."""
+    bare, auth = find_auth(url, config)
+    if auth is None:
+        return bare
+    parts = urlsplit(bare)
+    return urlunsplit(parts._replace(netloc=f"{quote(auth[0], safe='')}:{quote(auth[1], safe='')}@{parts.netloc}"))
 
 
 def open_url(

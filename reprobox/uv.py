@@ -87,7 +87,7 @@ def compile_requirements(question: Question, config: PythonConfig) -> tuple[Reso
         output = folder / "pylock.toml"
         if question.preferences:
             output.write_text(_format_preferences(question.preferences))
-        done = run_uv(_make_arguments(question, folder), config, question.folder)
+        done = run_uv([*_make_arguments(question, folder), *_no_index(config)], config, question.folder)
         if done.code != 0:
             raise UvRefused(clean_message(done.stderr))
         return _parse_pylock(output.read_text(), folder)
@@ -96,8 +96,14 @@ def compile_requirements(question: Question, config: PythonConfig) -> tuple[Reso
 def list_indexes(config: PythonConfig) -> tuple[str, ...]:
     """Ask uv which indexes it would use, the default one first; their credentials are not shown."""
     arguments = ["pip", "compile", "-", "--emit-index-url", "--no-header", "--quiet", "--color", "never"]
-    done = run_uv([*arguments, "--python", sys.executable], config)
+    done = run_uv([*arguments, "--python", sys.executable, *_no_index(config)], config)
     return tuple(re.findall(r"^--(?:extra-)?index-url\s+(\S+)", done.stdout, re.MULTILINE))
+
+
+def strip_index_name(index: str) -> str:
+    """Take the name off an index that is written ``name=https://…``."""
+    head, equals, tail = index.partition("=")
+    return tail if equals and "/" not in head else index
 
 
 def run_uv(arguments: Sequence[str], config: PythonConfig, folder: Path | None = None) -> Finished:
@@ -142,6 +148,11 @@ def _make_arguments(question: Question, folder: Path) -> list[str]:
     return arguments
 
 
+def _no_index(config: PythonConfig) -> list[str]:
+    """Not a variable: uv reads none for this, and would quietly ask the public index."""
+    return ["--no-index"] if config.no_index else []
+
+
 def _make_env(config: PythonConfig) -> dict[str, str | None]:
     """Say everything through the environment: arguments, and passwords in them, are for all users to see."""
     env: dict[str, str | None] = {
@@ -157,8 +168,6 @@ def _make_env(config: PythonConfig) -> dict[str, str | None]:
     }
     if config.default_index:
         env |= {"UV_DEFAULT_INDEX": config.default_index, "UV_INDEX_URL": None}
-    if config.no_index:
-        env["UV_NO_INDEX"] = "1"
     if config.best_match:
         env["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return env

@@ -8,7 +8,7 @@ from dataclasses import replace
 from packaging.utils import parse_wheel_filename
 
 from reprobox.errors import FetchError
-from reprobox.http import open_session
+from reprobox.http import add_credentials, open_session
 from reprobox.lock import PythonTarget, Wheel
 from reprobox.simple_index import is_links, read_offers
 from reprobox.uv import PythonConfig, Question, Resolved, UvRefused, WheelFile, compile_requirements, list_indexes
@@ -20,7 +20,7 @@ Places = dict[str, tuple[str, ...]]
 
 def find_places(wheels: Sequence[Wheel], config: PythonConfig, python: PythonTarget) -> Places:
     """Ask uv where ``wheels`` are under this machine's configuration; what uv does not find is looked for by hand."""
-    own = tuple(sorted({wheel.index for wheel in wheels if wheel.index}))
+    own = tuple(add_credentials(url, config.http) for url in sorted({wheel.index for wheel in wheels if wheel.index}))
     config = replace(
         config,
         indexes=(*(url for url in own if not is_links(url)), *config.indexes),

@@ -8,7 +8,15 @@ from dataclasses import replace
 
 from reprobox.errors import LockError
 from reprobox.http import hide_secrets
-from reprobox.uv import PythonConfig, Question, Resolved, UvRefused, compile_requirements
+from reprobox.uv import (
+    PythonConfig,
+    Question,
+    Resolved,
+    UvRefused,
+    compile_requirements,
+    list_indexes,
+    strip_index_name,
+)
 
 _UNREACHABLE = re.compile(
     r"Failed to (?:fetch|read `--find-links` (?:URL|directory)):? ?:? ?`?([^\s`]+)`?", re.IGNORECASE
@@ -23,6 +31,8 @@ class Asker:
         self._config = config
         self.warn = on_warning
         self._dropped: list[str] = []
+        self.unreachable: set[str] = set()
+        """What the last resolution went without; none of the URLs shows credentials."""
 
     def ask(self, question: Question) -> tuple[Resolved, ...]:
         """Resolve, or raise LockError."""
@@ -40,6 +50,7 @@ class Asker:
                 if not self._drop_unreachable(str(exc), question):
                     raise
             else:
+                self.unreachable.update(self._dropped)
                 for name in self._dropped:
                     self.warn(f"{name} could not be reached; everything resolved without it")
                 self._dropped.clear()
@@ -69,30 +80,28 @@ class Asker:
         failed = match[1].rstrip("/")
         config = self._config
         for url in (*config.links, *config.indexes):
-            if failed.startswith(hide_secrets(_strip_name(url)).rstrip("/")):
+            if failed.startswith(hide_secrets(strip_index_name(url)).rstrip("/")):
                 self._config = replace(
                     config,
                     links=tuple(link for link in config.links if link != url),
                     indexes=tuple(index for index in config.indexes if index != url),
                 )
-                self._dropped.append(hide_secrets(_strip_name(url)))
+                self._dropped.append(hide_secrets(strip_index_name(url)))
                 return True
         if question.torch_backend or config.no_index or not (config.links or config.indexes):
             return False
-        return self._drop_default()
+        # An index of uv's own files cannot be taken out from here: uv reads them itself.
+        default = next(iter(list_indexes(config)), "")
+        return failed.startswith(default.rstrip("/")) and self._drop_default()
 
     def _drop_default(self) -> bool:
         """Go without the default index: the last of the others takes its place, or none at all."""
         config = self._config
         self._dropped.append(hide_secrets(config.default_index) if config.default_index else _DEFAULT)
         if config.indexes:
-            self._config = replace(config, indexes=config.indexes[:-1], default_index=_strip_name(config.indexes[-1]))
+            self._config = replace(
+                config, indexes=config.indexes[:-1], default_index=strip_index_name(config.indexes[-1])
+            )
         else:
             self._config = replace(config, default_index="", no_index=True)
         return True
-
-
-def _strip_name(index: str) -> str:
-    """Take the name off uv's ``name=https://…``."""
-    head, equals, tail = index.partition("=")
-    return tail if equals and "/" not in head else index

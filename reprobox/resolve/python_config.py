@@ -8,14 +8,13 @@ are equal and the best version wins, unless uv's own ``index-strategy`` says oth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from reprobox.http import Credential, HttpConfig, split_credentials
+from reprobox.http import HttpConfig, read_credentials
 from reprobox.resolve.pip_settings import read_pip_settings
 from reprobox.resolve.uv_settings import UvSettings, read_uv_settings
-from reprobox.uv import PythonConfig
+from reprobox.uv import PythonConfig, strip_index_name
 
 __all__ = ["PythonConfig", "read_python_config"]
 
@@ -50,7 +49,7 @@ def read_python_config(
             client_cert=environ.get("SSL_CLIENT_CERT") or pip.get("client-cert", ""),
             proxy="" if _has_proxy(environ, uv) else pip.get("proxy", ""),
             trusted_hosts=(*uv.insecure_hosts, *trusted),
-            credentials=(*uv.credentials, *_find_credentials(known)),
+            credentials=(*uv.credentials, *read_credentials(strip_index_name(url) for url in known)),
             timeout=_read_timeout(environ, pip),
         ),
     )
@@ -82,15 +81,6 @@ def _has_proxy(environ: Mapping[str, str], uv: UvSettings) -> bool:
 def _read_timeout(environ: Mapping[str, str], pip: Mapping[str, str]) -> float:
     found = (environ.get("UV_HTTP_TIMEOUT", ""), pip.get("timeout", ""))
     return next((float(text) for text in found if _is_number(text)), 30.0)
-
-
-def _find_credentials(urls: Iterable[str]) -> tuple[Credential, ...]:
-    found = []
-    for url in urls:
-        bare, login = split_credentials(url.partition("=")[2] if "=" in url.partition("://")[0] else url)
-        if login:
-            found.append(Credential(urlsplit(bare).netloc.lower(), *login))
-    return tuple(found)
 
 
 def _expand(link: str, home: Path) -> str:

@@ -18,7 +18,7 @@ _NO_PACKAGE = re.compile(r"([\w.-]+) was not found in the (?:package registry|pr
 _NO_PYTHON = re.compile(r"([\w.-]+)=*=(\S+) has no wheels with a matching Python (?:ABI|version|implementation) tag")
 _NO_PLATFORM = re.compile(r"([\w.-]+)=*=(\S+) has no wheels with a matching platform tag")
 _NO_WHEEL = re.compile(r"([\w.-]+)=*=(\S+) has no usable wheels")
-_NEEDS_PYTHON = re.compile(r"does not satisfy Python\S+ and ([\w.-]+)=*=(\S+) depends on Python")
+_NEEDS_PYTHON = re.compile(r"([\w.-]+)==(\S+) (?:requires|depends on) Python *(\S+)")
 _UNREACHABLE = re.compile(r"Failed to (?:fetch|read)[^\n]*?:? `?(\S+?)`?$", re.MULTILINE)
 _SHOWN = 8
 
@@ -50,7 +50,12 @@ def explain_no_build(backend: str, refusal: str, config: PythonConfig) -> LockEr
 def _explain_known(text: str, question: Question, config: PythonConfig) -> LockError | None:
     """Recognise the refusals that are about one package."""
     python = question.python_version
-    if match := _NO_PYTHON.search(text) or _NEEDS_PYTHON.search(text):
+    if match := _NEEDS_PYTHON.search(text):
+        return LockError(
+            f"{match[1]} {match[2]} needs Python {match[3].rstrip(',')}, and the image has {python}",
+            hint=f"choose another python or another version of {match[1]}",
+        )
+    if match := _NO_PYTHON.search(text):
         name, version = match[1], match[2].rstrip(",")
         known = _list_pythons(_read_all(name, config), version)
         return LockError(

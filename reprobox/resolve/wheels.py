@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reprobox.errors import LockError
+from reprobox.http import read_credentials
 from reprobox.lock import PythonTarget, Wheel
 from reprobox.resolve.asking import Asker
 from reprobox.resolve.requirement_files import check_requirements, read_requirement_file
@@ -52,6 +54,10 @@ def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> 
         request.config,
         indexes=(*indexes, *request.config.indexes),
         links=(*links, *request.config.links),
+        http=replace(
+            request.config.http,
+            credentials=(*read_credentials(request.indexes), *request.config.http.credentials),
+        ),
     )
     asker = Asker(config, on_warning)
     packages = _resolve_builds(_make_question(request, requirements), request.torch_backend, asker)
@@ -63,7 +69,22 @@ def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> 
         own_indexes=request.indexes,
         http=config.http,
     )
-    return pinner.pin_all(packages)
+    wheels = pinner.pin_all(packages)
+    _refuse_impostors(wheels, request, asker)
+    return wheels
+
+
+def _refuse_impostors(wheels: tuple[Wheel, ...], request: WheelRequest, asker: Asker) -> None:
+    """Never let another index quietly take over a name while the spec's own index for it is down."""
+    before = {wheel.name: wheel for wheel in request.preferences if wheel.index in asker.unreachable}
+    for wheel in wheels:
+        old = before.get(wheel.name)
+        if old and old.sha256 != wheel.sha256:
+            raise LockError(
+                f"{old.name} {old.version} came from {old.index}, which cannot be reached, and another index offers"
+                f" {wheel.name} {wheel.version}",
+                hint="lock again when that index answers, or take it out of the spec's `indexes`",
+            )
 
 
 def split_indexes(urls: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
