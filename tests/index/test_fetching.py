@@ -304,6 +304,7 @@ def test_a_lock_with_a_hash_that_nobody_has_is_refused(machine, index, store):
 
 SCRIPT = """
 import sys
+from pathlib import Path
 from reprobox.blobs import BlobStore
 from reprobox.fetch import fetch_url
 url, sha256, size, root = sys.argv[1:]
@@ -345,6 +346,7 @@ def test_a_killed_download_goes_on_without_cleaning_up(big, store, wait):
     deadline = time.monotonic() + 30
     while not big.asked_for(BIG) and time.monotonic() < deadline:
         time.sleep(0.01)
+    assert big.asked_for(BIG)
     time.sleep(wait)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=30)
