@@ -76,6 +76,8 @@ def compiler(python, **env):
 SOURCES = {
     "/opt/venv/lib/one.py": b"def f(x):\n    return x in {'get_attr', 'placeholder', 'other'}\n",
     "/opt/venv/lib/two.py": b"placeholder = ('get_attr', 1.5, b'x', None, ...)\nclass A:\n    z: int = 1\n",
+    "/opt/venv/lib/one_letter.py": b"def j(k='.', *, q=''):\n    return {'j': j, 'k': k, '': q, '\\xff': 0}\n",
+    "/opt/venv/lib/letters.py": b"import os as j\nk = lambda q: q.j['j', '.', '', '\\xff']\n",
     "/opt/venv/lib/empty.py": b"",
     "/opt/venv/lib/warns.py": b"x = '\\d'\nassert (x, 1)\n",
     "/opt/venv/lib/unicode_\xe9.py": "café = '…' * 3\n".encode(),

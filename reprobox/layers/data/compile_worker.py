@@ -24,6 +24,8 @@ import struct
 import warnings
 from importlib import _bootstrap_external
 
+ONE_CHARACTER = [sys.intern(chr(number)) for number in range(256)] + [sys.intern("")]
+"""There is one object of each of these, for good; whether it is interned must not depend on what was compiled."""
 FAILED = 0xFFFFFFFF
 UNCHECKED_HASH = 1
 
@@ -50,7 +52,7 @@ def compile_source(path, source):
     What the compiler makes depends on what else the process holds: which strings are interned (all that ever
     were, since 3.12) decides which constants are merged and which objects marshal marks as shared. So: write
     without sharing (marshal version 2), read that twice, so that each interned string is certain to be shared,
-    and write one of the two.
+    and write one of the two (https://github.com/python/cpython/issues/73894).
     """
     code = compile(source, sys.intern(os.fsdecode(path)), "exec", dont_inherit=True, optimize=0)
     try:
