@@ -68,8 +68,13 @@ class _Run(object):
         for name, command, program in ready[:-1]:
             exit_code = self._supervise(name, command, program)
             if exit_code:
-                return exit_code
-        return self._run_last(*ready[-1])
+                return self._finish(exit_code)
+        return self._finish(self._run_last(*ready[-1]))
+
+    def _finish(self, exit_code):
+        self._record.data["finished"] = True
+        self._record.write()
+        return exit_code
 
     def _run_last(self, name, command, program):
         # The kernel drops every signal that process 1 has no handler for (pid_namespaces(7)), so a command that
@@ -86,8 +91,9 @@ class _Run(object):
     def _supervise(self, name, command, program):
         entry = self._note(name, command)
         begin = time.time()
-        entry["exit_code"] = supervise(program, command, lambda: set_identity(name), _say_failure)
+        entry["exit_code"], peak = supervise(program, command, lambda: set_identity(name), _say_failure)
         entry["seconds"] = round(time.time() - begin, 3)
+        self._record.data["max_rss"] = max(peak, self._record.data.get("max_rss", 0))
         self._record.write()
         return entry["exit_code"]
 
@@ -105,7 +111,7 @@ def _prepare_command(stage, command):
     up in PATH and miss the venv it belongs to.
     """
     program = find_program(command[0], os.environ)
-    if os.path.dirname(program) == os.path.dirname(sys.executable):
+    if command[0].startswith("python"):
         command = [program] + command[1:]
     return stage, command, program
 

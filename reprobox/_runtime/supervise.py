@@ -13,7 +13,7 @@ _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ", "SIGXFZ")
 
 
 def replace_process(program, command):
-    """Become ``command``; OSError when that cannot be."""
+    """Become ``command``; OSError or ValueError when that cannot be."""
     for name in _IGNORED_BY_PYTHON:
         if hasattr(_signal, name):
             _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
@@ -21,29 +21,32 @@ def replace_process(program, command):
 
 
 def supervise(program, command, prepare_child, say_failure):
-    """Run ``command`` as a child and return its exit code, or 128 + the signal that ended it or stopped this run.
+    """Run ``command`` as a child; return its exit code and the bytes it held at most.
+
+    The exit code is 128 + the signal where one ended it, or stopped this run. Signals are blocked and waited for,
+    never handled: a handler that runs just before a wait begins would be noticed after it, that is, too late. A blocked
+    signal also reaches process 1, which the kernel else keeps those from that it has no handler for.
 
     ``say_failure(program, error)`` is called in the child that could not become the command; it returns the exit code.
     """
-    relay = _Relay()
-    # Held back until both sides are ready, or one that comes in between would be lost.
-    mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, relay.numbers)
-    relay.install()
-    relay.child = os.fork()
-    if relay.child == 0:
-        _become(program, command, relay, mask, prepare_child, say_failure)
+    waited = {getattr(_signal, name) for name in _PASSED_ON + ("SIGCHLD",)}
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+    mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, waited)
+    child = os.fork()
+    if child == 0:
+        _become(program, command, mask, prepare_child, say_failure)
+    status, max_rss, stopped_by = _attend(child, waited)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-    status = _wait_for(relay.child)
-    relay.remove()
     exit_code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
     # A command that was told to stop and did so in good order has still not done its work.
-    return exit_code or (128 + relay.stopped_by if relay.stopped_by else 0)
+    return exit_code or (128 + stopped_by if stopped_by else 0), max_rss
 
 
-def _become(program, command, relay, mask, prepare_child, say_failure):
+def _become(program, command, mask, prepare_child, say_failure):
     code = 126
     try:
-        relay.reset()
+        if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         prepare_child()
         replace_process(program, command)
@@ -53,43 +56,34 @@ def _become(program, command, relay, mask, prepare_child, say_failure):
         os._exit(code)
 
 
-def _wait_for(child):
-    """Collect children, adopted orphans too, until ``child`` ends; return its status."""
+def _attend(child, waited):
+    """Wait until ``child`` has ended; return its status, its peak memory and the signal that was to stop it, or 0."""
+    stopping = [getattr(_signal, name) for name in _STOPPING]
+    not_ours = [getattr(_signal, name) for name in _FROM_TERMINAL] if os.isatty(0) else []
+    stopped_by = 0
     while True:
-        found, status = os.waitpid(-1, 0)
+        number = int(_signal.sigwait(waited))
+        if number == _signal.SIGCHLD:
+            ended = _collect(child)
+            if ended:
+                return ended + (stopped_by,)
+            continue
+        if number in stopping:
+            stopped_by = number
+        if number not in not_ours:
+            # Not collected yet, so the number is still the child's own, even if it has ended.
+            os.kill(child, number)
+
+
+def _collect(child):
+    """Take leave of all that have ended, adopted orphans too; return (status, peak memory) once ``child`` has."""
+    ended = None
+    while True:
+        try:
+            found, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if found == 0:
+            return ended
         if found == child:
-            return status
-
-
-class _Relay(object):
-    """Handlers that pass signals on to the child."""
-
-    def __init__(self):
-        self.child = 0
-        self.stopped_by = 0
-        self.numbers = [getattr(_signal, name) for name in _PASSED_ON]
-        self._stopping = [getattr(_signal, name) for name in _STOPPING]
-        self._not_ours = [getattr(_signal, name) for name in _FROM_TERMINAL] if os.isatty(0) else []
-        self._before = {}
-
-    def install(self):
-        for number in self.numbers:
-            self._before[number] = _signal.signal(number, self._pass_on)
-
-    def remove(self):
-        for number, handler in self._before.items():
-            _signal.signal(number, _signal.SIG_DFL if handler is None else handler)
-
-    def reset(self):
-        """In the child: what the command would have found, had it been started without this process."""
-        for number, handler in self._before.items():
-            _signal.signal(number, handler if handler == _signal.SIG_IGN else _signal.SIG_DFL)
-
-    def _pass_on(self, number, frame):
-        if number in self._stopping:
-            self.stopped_by = number
-        if number not in self._not_ours:
-            try:
-                os.kill(self.child, number)
-            except ProcessLookupError:
-                pass
+            ended = (status, usage.ru_maxrss * 1024)

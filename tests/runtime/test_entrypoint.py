@@ -160,9 +160,9 @@ def test_a_signal_reaches_a_stage_that_is_not_the_last_and_ends_the_run(box, num
 def test_a_signal_that_comes_at_once_is_not_lost(newest_box):
     box = newest_box
     box.contract["stages"] = [_stage("prepare", "sleep", "60"), _stage("train", "echo", "trained")]
-    for delay in (0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05):
+    for step in range(40):
         process = box.start(*box.entrypoint)
-        time.sleep(delay)
+        time.sleep(0.005 + step / 1000)
         process.terminate()
         assert process.communicate(timeout=20)[0] == ""
         assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
@@ -254,8 +254,14 @@ class TestAsProcessOne:
         process = self._start(box, "sh", "-c", "exit 3")
         process.communicate(timeout=20)
         assert process.returncode == 3
-        (command,) = box.record(role="entrypoint")["commands"]
-        assert command["exit_code"] == 3
+        record = box.record(role="entrypoint")
+        assert [command["exit_code"] for command in record["commands"]] == [3]
+        assert record["finished"]
+
+    def test_the_memory_of_a_killed_command_is_known(self, box):
+        code = "import os; data = b'x' * 60_000_000; os.kill(os.getpid(), 9)"
+        self._start(box, "python", "-c", code).communicate(timeout=20)
+        assert 60_000_000 < box.record(role="entrypoint")["max_rss"] < 200_000_000
 
     def test_python_is_seeded_and_knows_that_it_is_the_main_process(self, box):
         process = self._start(box, "python", "-c", "import random; print(random.random())")
