@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
 import json
@@ -21,12 +22,12 @@ import zstandard
 from reprobox.errors import BuildError
 from reprobox.layers.model import Layer
 from reprobox.layers.rootfs import read_root_files
-from reprobox.layers.store import LayerStore
+from reprobox.layers.store import LayerStore, explain_disk_errors
 from reprobox.layers.tar import CHUNK
 from reprobox.layers.tree import Tree
 
 _LARGEST_JSON = 16 << 20
-_DAMAGE = (tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile, zlib.error, EOFError, OSError)
+_DAMAGE = (tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, zlib.error, EOFError)
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ def read_saved_image(archive: Path | Iterable[bytes], what: str, store: LayerSto
 
     Raises ``BuildError`` naming ``what`` for an archive that is damaged, holds no image, or more than one.
     """
-    with _open_tar(archive, what) as tar:
+    with _open_tar(archive, what, store.scratch) as tar:
         try:
             config_bytes, names = _read_manifest(tar, what)
             config = json.loads(config_bytes)
             diff_ids = [str(one) for one in config["rootfs"]["diff_ids"]]
             env = tuple(str(one) for one in (config.get("config") or {}).get("Env") or ())
-        except (KeyError, ValueError, TypeError, AttributeError) as exc:
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError) as exc:
             raise BuildError(f"{what} is no image that `docker save` wrote") from exc
         if len(diff_ids) != len(names):
             raise BuildError(f"{what} is damaged: {len(names)} layers instead of {len(diff_ids)}")
@@ -67,9 +68,9 @@ def read_saved_image(archive: Path | Iterable[bytes], what: str, store: LayerSto
         return SavedImage(digest, str(config.get("architecture", "")), env, layers)
 
 
-def is_saved_image(archive: Path) -> bool:
+def is_saved_image(archive: Path, store: LayerStore) -> bool:
     """Whether an archive holds an image rather than a root file system."""
-    with _open_tar(archive, archive.name) as tar:
+    with _open_tar(archive, archive.name, store.scratch) as tar:
         return _member(tar, "manifest.json") is not None
 
 
@@ -77,10 +78,9 @@ def make_archive_layer(archive: Path, sha256: str, store: LayerStore) -> Layer:
     """Return a root-file-system archive (tar; gzip, xz, zstd or bzip2) as one canonical layer."""
 
     def write(out: BinaryIO) -> None:
-        with open_archive(archive) as stream, Tree() as tree:
-            with _explain_damage(archive.name):
-                for entry, data in read_root_files(iter(lambda: stream.read(CHUNK), b""), archive.name):
-                    tree.add(entry, data)
+        with _explain_damage(archive.name), open_archive(archive) as stream, Tree(store.scratch) as tree:
+            for entry, data in read_root_files(iter(lambda: stream.read(CHUNK), b""), archive.name):
+                tree.add(entry, data)
             tree.write(out)
 
     return store.make(f"archive {sha256}", f"base {archive.name}", write)
@@ -111,14 +111,18 @@ def _decompress(raw: BinaryIO) -> BinaryIO:
 def _explain_damage(what: str) -> Iterator[None]:
     try:
         yield
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise BuildError(f"{what} cannot be read or is damaged: {exc.strerror or exc}") from exc
     except _DAMAGE as exc:
         raise BuildError(f"{what} is damaged or no tar: {exc}") from exc
 
 
 @contextmanager
-def _open_tar(archive: Path | Iterable[bytes], what: str) -> Iterator[tarfile.TarFile]:
-    """Open an archive for random access, through a temporary file where it is compressed or a stream."""
-    with tempfile.TemporaryFile() as spool, _explain_damage(what):
+def _open_tar(archive: Path | Iterable[bytes], what: str, folder: Path) -> Iterator[tarfile.TarFile]:
+    """Open an archive for random access, through an unnamed file in ``folder``."""
+    with explain_disk_errors(what, folder), tempfile.TemporaryFile(dir=folder) as spool, _explain_damage(what):
         if isinstance(archive, Path):
             with open_archive(archive) as stream:
                 while chunk := stream.read(CHUNK):

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from reprobox.errors import BuildError
 from reprobox.layers.deb_file import open_deb_data
 from reprobox.layers.model import Layer
-from reprobox.layers.read_tar import read_entries
+from reprobox.layers.read_tar import EntryData, read_entries
 from reprobox.layers.state import collect_difference
 from reprobox.layers.steps import StepRunner
 from reprobox.layers.store import LayerStore
@@ -40,15 +40,15 @@ def make_unpacked_layer(base: DebianBase, debs: Debs, store: LayerStore) -> Laye
     what = f"Debian {base.suite}, unpacked"
 
     def write(out: BinaryIO) -> None:
-        with Tree() as tree:
-            _unpack(debs, base.architecture, tree)
+        with Tree(store.scratch) as tree:
+            _unpack(sorted(debs), base.architecture, tree)
             tree.write(out)
 
     return store.make(key, what, write)
 
 
 def _hashes_of(packages: Sequence[DebPackage]) -> str:
-    return " ".join(package.sha256 for package in packages)
+    return " ".join(package.sha256 for package in sorted(packages))
 
 
 def _unpack(debs: Debs, architecture: str, tree: Tree) -> None:
@@ -67,11 +67,11 @@ def _unpack(debs: Debs, architecture: str, tree: Tree) -> None:
         tree.add(make_file(name, len(text)), text)
 
 
-def _add_checked(tree: Tree, entry: Entry, data: object, what: str) -> None:
+def _add_checked(tree: Tree, entry: Entry, data: EntryData | None, what: str) -> None:
     before = tree.entries.get(entry.path)
     if before is not None and before.kind is not entry.kind and Kind.DIR in (before.kind, entry.kind):
         raise BuildError(f"{what}: {entry.path!r} is a folder in one package and none in another")
-    tree.add(entry._replace(xattrs=()), data)  # type: ignore[arg-type]
+    tree.add(entry._replace(xattrs=()), data)
 
 
 def _follow_links(entry: Entry, links: Mapping[str, str]) -> Entry | None:
@@ -153,7 +153,7 @@ def _install(
 ) -> Layer:
     def write(out: BinaryIO) -> None:
         argv = ("/bin/sh", f"/{PACKAGES_FOLDER}/{INSTALL_SCRIPT}")
-        with Tree() as files, Tree() as tree:
+        with Tree(steps.store.scratch) as files, Tree(steps.store.scratch) as tree:
             for entry, data in list_step_files(debs):
                 _add_step_file(files, entry, data)
             chunks = steps.export(image, argv, what=what, files=files)

@@ -113,10 +113,10 @@ def make_run_layer(command: str, lower: Sequence[Layer], steps: StepRunner) -> L
     """Return what one shell line of the spec changes, run as root in ``/`` without network."""
     key = f"run {' '.join(f'{name}={value}' for name, value in STEP_ENV.items())}\n{command}\non "
     key += " ".join(layer.diff_id for layer in lower)
-    what = f"run: {command.splitlines()[0][:60]}"
+    what = f"run: {command.strip().partition(chr(10))[0][:60]}"
 
     def write(out: BinaryIO) -> None:
-        with Tree() as tree:
+        with Tree(steps.store.scratch) as tree:
             chunks = steps.export(lower, ("/bin/sh", "-e", "-c", command), what=what)
             collect_difference(chunks, lower, tree, steps.store, what)
             tree.write(out)

@@ -33,6 +33,13 @@ class LayerStore:
         self._root = root / "layers" / str(LAYER_FORMAT)
         self._clean = False
 
+    @property
+    def scratch(self) -> Path:
+        """A folder for unnamed temporary files: on the cache's disk, since others may be small or in memory."""
+        folder = self._root / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def find(self, key: str) -> Layer | None:
         """Return the layer that ``key`` made, if it is here and has its whole length."""
         try:

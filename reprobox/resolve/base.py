@@ -190,7 +190,7 @@ def _read_archive(base: ArchiveBase, project: Path, store: LayerStore) -> tuple[
         raise BuildError(
             f"the base archive {base.path} is not the one that was locked", hint="restore it or lock again"
         )
-    if is_saved_image(path):
+    if is_saved_image(path, store):
         saved = read_saved_image(path, base.path, store)
         return saved.layers, _find_path(saved)
     return (make_archive_layer(path, base.sha256, store),), ""

@@ -107,7 +107,7 @@ def test_an_archive_that_is_none_is_one_clear_error(store, tmp_path, content):
 def test_an_archive_base_may_be_an_image_or_a_root_file_system_and_must_be_the_locked_one(store, tmp_path):
     for name, content, count in (("image.tar", save_image(*_LAYERS), 2), ("root.tar", _LAYERS[0], 1)):
         (tmp_path / name).write_bytes(content)
-        assert is_saved_image(tmp_path / name) is (count == 2)
+        assert is_saved_image(tmp_path / name, store) is (count == 2)
         base = ArchiveBase(name, hashlib.sha256(content).hexdigest())
         assert len(read_base_layers(base, tmp_path, None, store)) == count
     with pytest.raises((BuildError, LockError), match="not the one that was locked"):
