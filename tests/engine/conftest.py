@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engine_daemons import KINDS, Daemon
+from engine_daemons import KINDS, Daemon, Podman
 from engine_images import Layers, make_image
 from engine_packages import REPOSITORY, install_packages, unpack_packages, why_not
 
@@ -60,7 +60,7 @@ def daemons():
         def start(name):
             if name not in started:
                 _need_private_engines()
-                daemon = Daemon(name)
+                daemon = Podman() if name == "podman" else Daemon(name)
                 stack.callback(daemon.stop)
                 started[name] = daemon, daemon.start()
             return started[name]

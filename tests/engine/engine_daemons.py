@@ -124,17 +124,11 @@ class Daemon:
         if self._process is None:
             self.start()  # after a kill: it ends the containers that outlived it
         self._end(signal.SIGTERM)
-        self._unmount()
+        for folder in (self._run, self.data):
+            unmount_below(folder)
         subprocess.run(["ip", "link", "delete", self._bridge], check=False, timeout=30)
         for folder in (self._run, self.data):
             shutil.rmtree(folder)
-
-    def _unmount(self) -> None:
-        """Undo the mounts that a killed engine left."""
-        points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-        for point in sorted(points, reverse=True):
-            if Path(point).is_relative_to(self.data) or Path(point).is_relative_to(self._run):
-                subprocess.run(["umount", "--lazy", point], check=True, timeout=30)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
@@ -147,6 +141,50 @@ class Daemon:
             self._process.wait()
         self._process = None
         (self._run / "dockerd.pid").unlink(missing_ok=True)
+
+
+class Podman:
+    """Podman's service, which speaks Docker's language, with a store of its own."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="rbx-"))
+        self.host = f"unix://{self.folder}/podman.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> DockerEngine:
+        """Start it and wait until it answers."""
+        if shutil.which("podman") is None:
+            install_packages("podman")
+        settings = self.folder / "containers.conf"
+        # Its default limits are higher than a process without CAP_SYS_RESOURCE may set.
+        settings.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
+        store = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/run", "--storage-driver", "vfs"]
+        argv = ["podman", *store, "system", "service", "--time", "0", self.host]
+        with (self.folder / "log").open("wb") as log:
+            environ = {**os.environ, "CONTAINERS_CONF": str(settings)}
+            self._process = subprocess.Popen(argv, env=environ, stdout=log, stderr=log, start_new_session=True)
+        for _ in range(100):
+            try:
+                return connect({"DOCKER_HOST": self.host})
+            except EngineError:
+                time.sleep(0.1)
+        raise RuntimeError(f"podman did not start:\n{(self.folder / 'log').read_text()[-3000:]}")
+
+    def stop(self) -> None:
+        """End it and remove everything it kept."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=30)
+        unmount_below(self.folder)
+        shutil.rmtree(self.folder)
+
+
+def unmount_below(folder: Path) -> None:
+    """Undo the mounts that an engine left."""
+    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for point in sorted(points, reverse=True):
+        if Path(point).is_relative_to(folder):
+            subprocess.run(["umount", "--lazy", point], check=True, timeout=30)
 
 
 def _folder() -> Path:

@@ -43,7 +43,7 @@ def imitate(call):
     return 0
 
 
-@pytest.fixture(scope="module", params=["fake-graph", "fake-containerd", "default", *KINDS])
+@pytest.fixture(scope="module", params=["fake-graph", "fake-containerd", "default", *KINDS, "podman"])
 def anyone(request):
     """Every engine in turn."""
     if request.param in FAKES:
@@ -100,7 +100,7 @@ def test_only_a_store_that_takes_part_of_an_image_gets_part_of_it(loaded, layers
     changed = make_image(layers, layers.make("changed", {"mark": b"changed"}))
     layers.read.clear()
     load_image(loaded, changed, TAG, layers)
-    partial = loaded.info().store is StoreKind.GRAPH_DRIVER
+    partial = loaded.info().store is StoreKind.GRAPH_DRIVER and loaded.info().name == "docker"
     assert layers.read == (["changed"] if partial else ["busybox", "changed"])
     assert run_shell(loaded, TAG, "cat mark")[1] == b"changed"
 
@@ -199,7 +199,8 @@ def test_an_exported_step_that_fails_gives_nothing(loaded):
 
 def test_an_engine_describes_itself(anyone):
     info = anyone.info()
-    assert (info.name, info.architecture) == ("docker", os.uname().machine)
+    assert info.name in ("docker", "podman")
+    assert info.architecture == os.uname().machine
     assert min(info.cpus, info.memory) > 0
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedReader
 from typing import Any, BinaryIO, cast
 
@@ -19,14 +20,24 @@ _STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
 
 
 @contextmanager
-def attach_output(client: docker.APIClient, container: str) -> Iterator[BufferedReader]:
-    """Open the container's stdout and stderr, multiplexed; attach before the start to miss nothing."""
-    params = {"stdout": 1, "stderr": 1, "stream": 1}
-    with (
-        _attached(client, container, params) as connection,
-        connection.makefile("rb", buffering=_CHUNK) as stream,
-    ):
-        yield cast(BufferedReader, stream)
+def attach_streams(
+    client: docker.APIClient, container: str, source: BinaryIO | None = None
+) -> Iterator[BufferedReader]:
+    """Open the container's stdout and stderr, multiplexed, and copy ``source`` into its stdin in the background.
+
+    Attach before the start to miss nothing. The end of ``source`` is the container's end of file.
+    """
+    with ExitStack() as stack:
+        params = {"stdout": 1, "stderr": 1, "stream": 1}
+        # Half a connection can be closed, unless it is TLS, for want of such a call in Python: there the input gets a
+        # connection of its own. Not everywhere, since Podman does not take the end of that one for an end of file.
+        apart = source is not None and str(client.base_url).startswith("https://")
+        shared = {**params, "stdin": 1} if source is not None and not apart else params
+        connection = stack.enter_context(_attached(client, container, shared))
+        inlet = stack.enter_context(_attached(client, container, {"stdin": 1, "stream": 1})) if apart else connection
+        if source is not None:
+            stack.enter_context(_fed(inlet, source))
+        yield cast(BufferedReader, stack.enter_context(connection.makefile("rb", buffering=_CHUNK)))
 
 
 def read_frames(stream: BufferedReader) -> Iterator[tuple[str, bytes]]:
@@ -45,42 +56,40 @@ def read_frames(stream: BufferedReader) -> Iterator[tuple[str, bytes]]:
 
 
 @contextmanager
-def feed_input(client: docker.APIClient, container: str, source: BinaryIO | None) -> Iterator[None]:
-    """Copy ``source`` into the container's stdin in the background; its end is the container's end of file.
-
-    A connection of its own: closing it says "end of file" in the same way on a Unix socket, TCP and TLS,
-    where half a TLS connection cannot be closed from Python.
-    """
-    if source is None:
-        yield
-        return
+def _fed(inlet: socket.socket, source: BinaryIO) -> Iterator[None]:
     failures: list[BaseException] = []
-    with _attached(client, container, {"stdin": 1, "stream": 1}) as connection:
-        writer = threading.Thread(target=_copy_in, args=(source, connection, failures.append), daemon=True)
-        writer.start()
-        try:
-            yield
-        finally:
-            # The container is gone: what it did not read is nobody's, and the writer may still be waiting for it.
-            _close(connection)
-            writer.join(timeout=10)
+    writer = threading.Thread(target=_copy_in, args=(source, inlet, failures.append), daemon=True)
+    writer.start()
+    try:
+        yield
+    finally:
+        # The container is gone: what it did not read is nobody's, and the writer may still be waiting for it.
+        _close(inlet)
+        writer.join(timeout=10)
     if failures:
         raise failures[0]
 
 
-def _copy_in(source: BinaryIO, connection: socket.socket, on_failure: Callable[[BaseException], None]) -> None:
+def _copy_in(source: BinaryIO, inlet: socket.socket, on_failure: Callable[[BaseException], None]) -> None:
     try:
         while data := source.read(_CHUNK):
-            connection.sendall(data)
-    except (BrokenPipeError, ConnectionResetError, ConnectionAbortedError):
-        pass  # the container ended without reading it all
+            inlet.sendall(data)
     except OSError as error:
-        if connection.fileno() >= 0:
+        # The container ended without reading it all, or this end was closed after it.
+        if not isinstance(error, ConnectionError) and inlet.fileno() >= 0:
             on_failure(error)
     except BaseException as error:
         on_failure(error)
     finally:
-        _close(connection)
+        _end_input(inlet)
+
+
+def _end_input(inlet: socket.socket) -> None:
+    if isinstance(inlet, ssl.SSLSocket):
+        _close(inlet)
+    else:
+        with suppress(OSError):
+            inlet.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

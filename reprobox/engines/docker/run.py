@@ -12,7 +12,7 @@ from types import FrameType
 import docker
 
 from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo
-from reprobox.engines.docker.attach import attach_output, read_frames
+from reprobox.engines.docker.attach import attach_streams, read_frames
 from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.errors import translate_errors
@@ -38,7 +38,7 @@ def run_container(
     with containers.create(run_config(spec, init=info.init)) as container:
         ending = _Ending(containers, container)
         with (
-            attach_output(client, container) as output,
+            attach_streams(client, container) as output,
             _caught_signals(ending),
             _time_limit(ending, spec.timeout),
             MemoryWatch(client, container) as memory,

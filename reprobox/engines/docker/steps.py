@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import docker
 
-from reprobox.engines.docker.attach import attach_output, feed_input, read_frames
+from reprobox.engines.docker.attach import attach_streams, read_frames
 from reprobox.engines.docker.calls import fetch_stream, send_stream
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.errors import translate_errors
@@ -68,8 +68,7 @@ class Steps:
         timeout: float,
     ) -> int:
         with (
-            attach_output(self._client, container) as output,
-            feed_input(self._client, container, stdin),
+            attach_streams(self._client, container, stdin) as output,
             self._limited(container, argv, timeout),
         ):
             self._containers.start(container)
