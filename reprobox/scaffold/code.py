@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 
+from reprobox.scaffold.path_texts import list_texts
+
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([A-Za-z_][\w.]*)[ \t]+import\b|import[ \t]+([A-Za-z_][\w., \t]*))", re.MULTILINE
 )
@@ -89,14 +91,13 @@ def _read_lines(text: str) -> CodeFacts:
 def _read_tree(tree: ast.Module) -> CodeFacts:
     optional = set(_top_modules(_imported(_guarded(tree))))
     imports = set(_top_modules(_imported(ast.walk(tree))))
-    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     facts = CodeFacts(
         imports=frozenset(imports - optional),
         optional=frozenset(optional),
         seeds=tuple(_seeds(tree)),
         runs=any(_is_main_guard(node) for node in tree.body),
     )
-    return facts | _read_texts(texts)
+    return facts | _read_texts(list_texts(tree))
 
 
 def _read_texts(texts: Iterable[str]) -> CodeFacts:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from packaging.utils import canonicalize_name
 
@@ -19,6 +20,7 @@ from reprobox.errors import ReproboxError
 from reprobox.inputs import hash_input
 from reprobox.scaffold.code import CodeFacts, read_notebook, read_python
 from reprobox.scaffold.declared import choose_python, find_requirements
+from reprobox.scaffold.programs import find_programs
 from reprobox.scaffold.tree import Tree, list_tree
 from reprobox.spec.model import SAFE_SEED_MAX
 from reprobox.spec.schema import MODELINE
@@ -30,11 +32,6 @@ MAX_CODE_FILES = 500
 MAX_INPUT_BYTES = 1 << 30
 
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./\-]*")
-_STAGES = {
-    "prepare": ("prepare.py", "preprocess.py", "preprocessing.py", "prepare_data.py", "make_dataset.py"),
-    "train": ("train.py", "training.py", "train_model.py", "fit.py", "main.py", "run.py"),
-    "predict": ("predict.py", "inference.py", "infer.py", "test.py", "submit.py"),
-}
 _ASIDE = frozenset({"tests", "test", "docs", "doc"})
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null"})
 _DATA_FOLDERS = ("data", "dataset", "datasets", "input", "inputs")
@@ -58,13 +55,13 @@ def propose_spec(folder: Path) -> str:
     tree = list_tree(folder)
     code = _read_code(tree)
     facts = reduce(CodeFacts.__or__, code.values(), CodeFacts())
-    command, stages = _find_programs(tree, code)
+    programs = find_programs(code)
     requirements = find_requirements(tree)
-    packages = _map_imports(tree, facts.imports, notebook=bool(command) and "nbconvert" in command)
+    packages = _map_imports(tree, facts.imports, notebook=any("nbconvert" in program.command for program in programs))
     python = choose_python(tree)
     seed = next((seed for seed in facts.seeds if 1 <= seed <= SAFE_SEED_MAX), None)
     inputs = _find_inputs(tree)
-    return fill_template(
+    text = fill_template(
         "spec.yaml.j2",
         modeline=MODELINE,
         name=_quote(_make_name(folder)),
@@ -76,13 +73,18 @@ def propose_spec(folder: Path) -> str:
         packages=[_quote(package) for package in packages],
         undeclared=_undeclared(tree, requirements, packages),
         system=_map_system(packages),
-        command=_quote_words(command or ["python", "train.py"]),
-        command_missing=not command and not stages,
-        stages=[(stage, _quote_words(words)) for stage, words in stages],
+        programs=[
+            {
+                "stage": program.stage,
+                "command": _quote(shlex.join(program.command)),
+                "outputs": [_quote(output) for output in program.outputs],
+            }
+            for program in programs
+        ],
         inputs=inputs,
         inputs_active=facts.reads_input,
-        outputs=[_quote(path) for path in sorted(facts.outputs)],
     )
+    return re.sub("\n{3,}", "\n\n", text)
 
 
 def _make_name(folder: Path) -> str:
@@ -101,9 +103,8 @@ def _read_code(tree: Tree) -> dict[PurePosixPath, CodeFacts]:
 
 
 @cache
-def _distributions() -> tuple[dict[str, str], dict[str, list[str]]]:
-    table = tomllib.loads(files(__package__).joinpath("distributions.toml").read_text(encoding="utf-8"))
-    return table["packages"], table["system"]
+def _read_distributions() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(files(__package__).joinpath("distributions.toml").read_text(encoding="utf-8"))
 
 
 def _map_imports(tree: Tree, imports: Iterable[str], *, notebook: bool) -> list[str]:
@@ -111,17 +112,20 @@ def _map_imports(tree: Tree, imports: Iterable[str], *, notebook: bool) -> list[
     own = {path.stem for path in tree.files if path.suffix in (".py", ".pyx", ".so")} | {
         path.name for path in tree.folders
     }
-    known = _distributions()[0]
+    known = _read_distributions()["packages"]
     outside = {name for name in imports if name not in own and name not in sys.stdlib_module_names}
     names = {known.get(name, name) for name in outside if name.isascii()} - {""}
     packages = {
         canonicalize_name(name) for name in names if re.fullmatch("[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?", name)
     }
+    for package, choices in _read_distributions()["one_of"].items():
+        if package in packages and not packages & set(choices):
+            packages.add(canonicalize_name(choices[0]))
     return sorted(packages | ({"ipykernel", "nbconvert"} if notebook else set()))
 
 
 def _map_system(packages: Iterable[str]) -> list[str]:
-    needs = _distributions()[1]
+    needs = _read_distributions()["system"]
     return sorted({library for package in packages for library in needs.get(package, ())})
 
 
@@ -132,47 +136,6 @@ def _undeclared(tree: Tree, requirements: str | None, packages: list[str]) -> li
     text = (tree.read(PurePosixPath(requirements)) or b"").decode("utf-8", errors="replace")
     mentioned = {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", text)}
     return [package for package in packages if package not in mentioned]
-
-
-def _find_programs(tree: Tree, code: dict[PurePosixPath, CodeFacts]) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Return the command, or the stages where there is more than training."""
-    scripts = [path for path in code if _SAFE_PATH.fullmatch(str(path))]
-    train = _find_script(scripts, _STAGES["train"])
-    if train is None:
-        guess = _guess_script(scripts, code)
-        return (_run_script(guess) if guess else []), []
-    beside = [path for path in scripts if path.parent == train.parent]
-    found = {stage: _find_script(beside, names) for stage, names in _STAGES.items()}
-    if found["prepare"] or found["predict"]:
-        return [], [(stage, _run_script(path)) for stage, path in found.items() if path]
-    return _run_script(train), []
-
-
-def _find_script(scripts: list[PurePosixPath], names: Iterable[str]) -> PurePosixPath | None:
-    """Return the first of ``names`` that there is, nearest to the top."""
-    for name in names:
-        matches = [path for path in scripts if path.name == name and len(path.parts) <= 3]
-        if matches:
-            return min(matches, key=lambda path: (len(path.parts), path))
-    return None
-
-
-def _guess_script(scripts: list[PurePosixPath], code: dict[PurePosixPath, CodeFacts]) -> PurePosixPath | None:
-    """Return a program whose name speaks of training, any program, or the only file there is."""
-    programs = [path for path in scripts if code[path].runs and not path.name.startswith("test")]
-    training = [path for path in scripts if "train" in path.stem.lower()]
-    candidates = training or programs or (scripts if len(scripts) == 1 else [])
-    return min(candidates, key=lambda path: (path.suffix != ".py", len(path.parts), path), default=None)
-
-
-def _run_script(path: PurePosixPath) -> list[str]:
-    if path.suffix == ".ipynb":
-        return ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", "/output", str(path)]
-    return ["python", str(path)]
-
-
-def _quote_words(words: list[str]) -> str:
-    return _quote(shlex.join(words))
 
 
 def _quote(text: str) -> str:

@@ -127,6 +127,18 @@ def test_programs_beside_each_other_become_stages(project):
     ]
 
 
+def test_each_output_belongs_to_the_first_stage_that_speaks_of_it(project):
+    spec, _ = propose(
+        project,
+        prepare_py="open('/output/table.npz', 'w')",
+        train_py="open('/output/table.npz')\nopen('/output/model.pt', 'w')",
+        predict_py="open('/output/model.pt')\nopen('/output/answer.csv', 'w')",
+    )
+    outputs = [getattr(spec.stages, stage).outputs for stage in ("prepare", "train", "predict")]
+    assert outputs == [("table.npz",), ("model.pt",), ("answer.csv",)]
+    assert spec.outputs == ()
+
+
 def test_a_lone_notebook_is_executed_and_brings_its_runner(project):
     cell = {"cell_type": "code", "source": ["%matplotlib inline\n", "!pip install x\n", "import torch\n"]}
     spec, _ = propose(
@@ -147,6 +159,31 @@ def test_results_below_output_become_outputs(project):
         project, train_py="torch.save(m, '/output/models/m.pt')\nopen('/output/1.5')\nopen('/output/../x.y')\n"
     )
     assert spec.outputs == ("1.5", "models/m.pt")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from pathlib import Path\nOUT = Path('/output')\nopen(OUT / 'm' / 'x.pt')",
+        "import os\nopen(os.path.join('/output', 'm', 'x.pt'))",
+        "base = '/output'\nname = 'x'\nopen(f'{base}/m/{name}.pt')",
+        "import pathlib\nroot = '/output/' + 'm/'\npathlib.Path(root + 'x.pt')",
+    ],
+)
+def test_paths_that_are_put_together_are_read(project, code):
+    assert propose(project, train_py=code)[0].outputs == ("m/x.pt",)
+
+
+@pytest.mark.parametrize(
+    "code", ["open(x / 'a.pt')", "open('/output' / x)", "'/output/' + str(x)", "f'/output/{x}.pt'"]
+)
+def test_paths_that_depend_on_more_than_texts_are_not_guessed(project, code):
+    assert propose(project, train_py=code)[0].outputs == ()
+
+
+def test_keras_gets_a_backend(project):
+    assert propose(project, train_py="import keras")[0].packages == ("keras", "tensorflow")
+    assert propose(project, train_py="import keras, jax")[0].packages == ("jax", "keras")
 
 
 def test_data_is_an_input_if_the_code_reads_it_from_input_and_else_a_comment(project):
