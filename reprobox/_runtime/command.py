@@ -30,8 +30,6 @@ def main(arguments):
     except CommandError as error:
         _say(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
 
 
 def _read_contract():

@@ -3,10 +3,15 @@
 import os
 import sys
 
-# -I leaves this folder out of the path. What follows is compiled once and kept, which a script never is.
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from reprobox_runtime.command import main  # noqa: E402
+try:
+    # -I leaves this folder out of the path. What follows is compiled once and kept, which a script never is.
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    from reprobox_runtime.command import INTERRUPTED, main
+except KeyboardInterrupt:
+    sys.exit(130)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
