@@ -57,7 +57,11 @@ def open_session(config: HttpConfig) -> requests.Session:
     session.headers.update({"User-Agent": _AGENT, "Accept-Encoding": "identity"})
     session.mount("https://", _TrustAdapter(_make_context(config)))
     for host in config.trusted_hosts:
-        session.mount(f"https://{host}", _TrustAdapter(_make_unchecked_context()))
+        # Not the bare host: that prefix would cover host.example.evil.example as well.
+        for end in ("/",) if ":" in host else ("/", ":"):
+            session.mount(f"https://{host.lower()}{end}", _TrustAdapter(_make_unchecked_context()))
+    if config.trusted_hosts:  # the user said so: a warning at each request helps nobody
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     if config.proxy:
         session.proxies = {"http": config.proxy, "https": config.proxy}
     return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -34,8 +35,22 @@ def find_places(wheels: Sequence[Wheel], config: PythonConfig, python: PythonTar
         deps=False,
     )
     places = _match(wheels, _ask(question, config))
-    missing = [wheel for wheel in wheels if wheel.sha256 not in places]
-    return {**places, **_search_pages(missing, config)} if missing else places
+    if missing := [wheel for wheel in wheels if wheel.sha256 not in places]:
+        places |= _search_pages(missing, config)
+    for backend, builds in _group_builds(wheel for wheel in wheels if wheel.sha256 not in places).items():
+        lines = tuple(f"{wheel.name}=={wheel.version}" for wheel in builds)
+        places |= _match(builds, _ask(replace(question, requirements=lines, torch_backend=backend), config))
+    return places
+
+
+def _group_builds(wheels: Iterable[Wheel]) -> dict[str, list[Wheel]]:
+    """Group the wheels that PyTorch's own index may have, by the build their version names."""
+    groups: dict[str, list[Wheel]] = {}
+    for wheel in wheels:
+        local = wheel.version.partition("+")[2]
+        if re.fullmatch(r"cpu|xpu|cu\d+|rocm[\d.]+", local):
+            groups.setdefault(local, []).append(wheel)
+    return groups
 
 
 def _ask(question: Question, config: PythonConfig) -> Iterable[WheelFile]:

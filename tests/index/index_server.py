@@ -58,7 +58,7 @@ class IndexServer:
         self.files = {}
         self.habits = Habits()
         self.requests = []
-        handler = type("Handler", (_Handler,), {"index": self})
+        handler = type("Handler", (Handler,), {"index": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -99,7 +99,7 @@ class IndexServer:
         self._thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     index: IndexServer
     protocol_version = "HTTP/1.1"
 
@@ -119,8 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(401, b"who are you?", "text/plain", {"WWW-Authenticate": 'Basic realm="x"'})
         if path == "/links.html":
             return self._send(200, self._make_page(sorted(index.files)), "text/html")
-        if path.startswith("/simple/"):
-            return self._send_project(path.split("/")[2])
+        if path.endswith("/"):  # /simple/<name>/, or below any other root
+            return self._send_project(path.split("/")[-2])
         if path.startswith("/files/") and path[7:] in index.files:
             return self._send_file(path[7:])
         return self._send(404, b"nothing here", "text/plain")
