@@ -26,8 +26,9 @@ def read_command(value: Value) -> tuple[str, ...] | None:
     """Return a command's words, from a list or from a text that is split as a shell would, but run without one."""
     if isinstance(value.node, ListNode):
         words = tuple(_read_argument(item) for item in value.items())
-        if not words:
+        if not words or words[0] == "":
             value.report("the command is empty", "write ['python', 'train.py']")
+            return None
         return None if None in words else tuple(word for word in words if word is not None) or None
     if isinstance(value.node, MapNode):
         value.report("expected a command, found a mapping", "to have several steps, use stages")
@@ -61,7 +62,7 @@ def _split_command(value: Value, text: str) -> tuple[str, ...] | None:
     if special is not None:
         hint = 'a command runs without a shell; write ["sh", "-c", "…"] if you need one'
         value.report(f"{shorten(special)} has a meaning only to a shell", hint)
-    elif not words:
+    elif not words[0]:
         value.report("the command is empty", "write 'python train.py'")
     elif re.match(r"[A-Za-z_][A-Za-z0-9_]*=", words[0]):
         value.report(f"starts with {shorten(words[0])}, which is not a program", "put variables under env")

@@ -26,7 +26,7 @@ def read_size(value: Value, smallest: int) -> int | None:
     number, unit = re.fullmatch("([0-9.]+) ?(.?).*", node.text).groups()  # type: ignore[union-attr]
     size = Fraction(number) * _UNITS[unit.lower()]
     if size.denominator != 1:
-        value.report(f"{node.text} is not a whole number of bytes")
+        value.report(f"{node.text} is not a whole number of bytes", "" if unit else f"did you mean {node.text}g?")
     elif size < smallest:
         hint = f"did you mean {node.text}g?" if node.text.isdigit() else ""
         value.report(f"{node.text} is too small: the least is {smallest // 2**20 or smallest}m", hint)

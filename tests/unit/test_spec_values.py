@@ -205,6 +205,10 @@ def test_one_value_is_a_list_of_one():
     assert (spec.packages, spec.indexes) == (("numpy",), ("file:///srv/wheels",))
 
 
+def test_a_test_in_brackets_is_a_shell_line_and_no_list():
+    assert parse("run: '[ -f x ] && true'").run == ("[ -f x ] && true",)
+
+
 def test_packages_from_a_file_and_a_list():
     spec = parse("packages: {requirements: sub/../requirements.txt, list: ['a[b,c]>=1,<2']}")
     assert (spec.requirements, spec.packages) == ("requirements.txt", ("a[b,c]>=1,<2",))
