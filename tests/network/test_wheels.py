@@ -1,0 +1,58 @@
+"""The frameworks of the examples, resolved under this machine's own configuration."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from reprobox.blobs import BlobStore
+from reprobox.fetch import fetch_wheels
+from reprobox.lock import PythonTarget
+from reprobox.resolve.python_config import read_python_config
+from reprobox.resolve.wheels import WheelRequest, resolve_wheels
+
+pytestmark = pytest.mark.network
+
+TARGET = PythonTarget("3.11.2", "/usr/bin/python3.11", "2.36")
+TORCH_CPU = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
+"""torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl, wherever it comes from."""
+
+
+def lock(*requirements, preferences=()):
+    config = read_python_config(os.environ, Path.home())
+    request = WheelRequest(requirements, None, (), TARGET, "cpu", config, preferences)
+    warnings = []
+    wheels = resolve_wheels(request, warnings.append)
+    return {wheel.name: wheel for wheel in wheels}, wheels, warnings
+
+
+def test_numpy_and_scikit_learn_lock_and_lock_the_same_again():
+    found, wheels, _ = lock("numpy", "scikit-learn")
+    assert {"numpy", "scikit-learn", "scipy", "joblib", "threadpoolctl"} <= found.keys()
+    assert all(wheel.size > 1000 and len(wheel.sha256) == 64 and wheel.index == "" for wheel in wheels)
+    started = time.monotonic()
+    assert lock("numpy", "scikit-learn", preferences=wheels)[1] == wheels
+    assert time.monotonic() - started < 20
+
+
+def test_torch_is_the_cpu_build_wherever_it_comes_from():
+    found, wheels, _ = lock("torch==2.13.0")
+    assert found["torch"].version == "2.13.0+cpu"
+    assert found["torch"].sha256 == TORCH_CPU
+    assert not [name for name in found if name.startswith(("nvidia", "cuda", "triton"))]
+    assert not [wheel for wheel in wheels if "/" in wheel.filename]
+
+
+def test_tensorflow_locks_with_its_whole_closure():
+    found, _, _ = lock("tensorflow==2.21.0")
+    assert found["tensorflow"].filename.startswith("tensorflow-2.21.0-cp311-cp311-manylinux")
+    assert {"keras", "numpy", "h5py", "protobuf"} <= found.keys()
+
+
+def test_small_wheels_are_fetched_and_are_what_was_locked(tmp_path):
+    _, wheels, _ = lock("threadpoolctl", "joblib")
+    store = BlobStore(tmp_path)
+    found = fetch_wheels(wheels, store, read_python_config(os.environ, Path.home()), TARGET)
+    assert {path.stat().st_size for path in found.values()} == {wheel.size for wheel in wheels}
+    assert all(store.verify(sha256) for sha256 in found)
