@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import BinaryIO, cast
 
 from reprobox.errors import BuildError, Interrupted
@@ -82,7 +82,9 @@ def make_wheel_layers(
 ) -> tuple[Layer, ...]:
     """Return one layer for each group, in order; while the sources of one are compiled, others are written.
 
-    Raises ``BuildError`` for a wheel that is damaged or hostile, and for two wheels that want the same path.
+    Give all groups of an image, so that the wheels are compared with each other; the files of those whose
+    layer is there already (:func:`find_wheel_layers`) are not needed and may be absent. Raises ``BuildError``
+    for a wheel that is damaged or hostile, and for two wheels that want the same path.
     """
     workshop = _Workshop(python, compiler, store, on_progress)
     checked = json.dumps(["no overlap", [workshop.key_of(group) for group in groups]])
@@ -100,6 +102,9 @@ def _run_all(workshop: _Workshop, groups: Sequence[Sequence[WheelFile]], workers
             pool.submit(workshop.make_layer, group, describe_group([wheel for wheel, _ in group])) for group in groups
         ]
         try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
             return tuple(future.result() for future in futures)
         except BaseException:
             workshop.stop()
@@ -140,6 +145,9 @@ class _Workshop:
         return layer
 
     def _list_again(self, wheels: Sequence[WheelFile]) -> Listing:
+        """Make up for a listing that was damaged on disk; without the wheels there is nothing to compare."""
+        if not all(path.is_file() for _, path in wheels):
+            return {}
         with open_wheels(wheels, self._python) as placed:
             return self._keep_listing(self.key_of(wheels), placed)
 

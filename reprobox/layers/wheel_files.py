@@ -196,7 +196,7 @@ class _Installation:
         if is_script:
             if place.rpartition("/")[2] in scripts and place.count("/") == 3:
                 return  # pip's rule: the entry point of the same name is the script
-            self._add(place, self._read_script(member), executable=True, name=member.name)
+            self._add(place, self._read_script(member), executable=member.executable, name=member.name)
             return
         self._put(InstalledFile(place, member.size, member.executable, member, None, member.crc), member.name)
         self._rows[place] = known.get(member.name, ("", ""))

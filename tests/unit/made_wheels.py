@@ -1,6 +1,7 @@
 """Small wheels made on the spot, right ones and wrong ones."""
 
 import base64
+import csv
 import hashlib
 import io
 import zipfile
@@ -19,8 +20,10 @@ def metadata(name="thing", version="1.0"):
 
 
 def record_of(files, name="thing", version="1.0"):
-    rows = [f"{path},{_hash_of(_bytes(data))},{len(_bytes(data))}" for path, data in files.items()]
-    return "\n".join([*rows, f"{name}-{version}.dist-info/RECORD,,"]) + "\n"
+    out = io.StringIO(newline="")
+    rows = [(path, _hash_of(_bytes(data)), len(_bytes(data))) for path, data in files.items()]
+    csv.writer(out, lineterminator="\n").writerows([*rows, (f"{name}-{version}.dist-info/RECORD", "", "")])
+    return out.getvalue()
 
 
 def zip_of(files, executable=(), infos=None):

@@ -36,6 +36,9 @@ FILES = {
 }
 
 
+EXECUTABLE = ("thing/run.sh", "thing-1.0.data/scripts/tool")
+
+
 @pytest.fixture
 def store(tmp_path):
     return LayerStore(tmp_path / "cache")
@@ -55,7 +58,7 @@ def data_of(layer):
 
 
 def test_every_scheme_of_a_wheel_has_its_place(store, tmp_path):
-    found = data_of(make(store, make_wheel(tmp_path, FILES, executable=("thing/run.sh",))))
+    found = data_of(make(store, make_wheel(tmp_path, FILES, executable=EXECUTABLE)))
     info = f"{SITE}/thing-1.0.dist-info"
     record = found.pop(f"{info}/RECORD").decode()
     assert found == {
@@ -94,18 +97,18 @@ def test_every_scheme_of_a_wheel_has_its_place(store, tmp_path):
 
 
 def test_entries_belong_to_root_and_have_two_modes(store, tmp_path):
-    entries = read_layer(make(store, make_wheel(tmp_path, FILES, executable=("thing/run.sh",))))
+    entries = read_layer(make(store, make_wheel(tmp_path, FILES, executable=EXECUTABLE)))
     assert {(entry.uid, entry.gid) for entry, _ in entries.values()} == {(0, 0)}
     executable = {path for path, (entry, data) in entries.items() if data is not None and entry.mode == 0o755}
-    assert executable == {f"{SITE}/thing/run.sh", *(f"opt/venv/bin/{name}" for name in ("tool", "shell", "entry"))}
+    assert executable == {f"{SITE}/thing/run.sh", "opt/venv/bin/tool", "opt/venv/bin/entry"}
     assert {entry.mode for entry, _ in entries.values()} == {0o644, 0o755}
     assert entries["opt/venv/lib/python3.11"][1] is None
 
 
 def test_golden_layer(store, tmp_path):
     """Changes only with LAYER_FORMAT, and then on purpose; the wheel's own bytes (its compression) don't matter."""
-    layer = make(store, make_wheel(tmp_path, FILES, executable=("thing/run.sh",)))
-    assert layer.diff_id == "sha256:43345e9c16fbbf57f6a1805c4890553ac956a2a75b3c9e9db45fa2c274f75474"
+    layer = make(store, make_wheel(tmp_path, FILES, executable=EXECUTABLE))
+    assert layer.diff_id == "sha256:cb74a6faba20c8490edd7e5402ad42695b8030a1611f1e1e6752da1630a5eeb0"
 
 
 def test_the_order_of_members_and_of_wheels_on_disk_does_not_matter(tmp_path):
@@ -243,6 +246,19 @@ def test_one_bad_wheel_stops_the_others_and_leaves_no_layer(store, tmp_path):
     with pytest.raises(BuildError, match=r"bad-1\.0"):
         make_wheel_layers([[bad], *([wheel] for wheel in good)], PYTHON, UpperCompiler(), store)
     assert find_wheel_layers([[bad[0]]], PYTHON, "capitals", store) == (None,)
+
+
+def test_damaged_listing_is_made_again_or_done_without(store, tmp_path):
+    one, two = (make_wheel(tmp_path, {f"ns/{name}.py": name}, name) for name in ("one", "two"))
+    make_wheel_layers([[one]], PYTHON, UpperCompiler(), store)
+    listing = next(path for path in (tmp_path / "cache").rglob("*.tar") if path.read_bytes()[:1] == b"{")
+    good = listing.read_bytes()
+    listing.write_bytes(b"[" + good[1:])
+    make_wheel_layers([[one], [two]], PYTHON, UpperCompiler(), store)
+    assert listing.read_bytes() == good
+    listing.unlink()
+    one[1].unlink()
+    assert len(make_wheel_layers([[two], [one]], PYTHON, UpperCompiler(), store)) == 2
 
 
 def fake(name, size):
