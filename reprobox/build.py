@@ -106,7 +106,7 @@ class _Site(AbstractContextManager["_Site"]):
         layers += self._make_system(layers)
         layers += [self._make_venv(), *self._make_wheels(tuple(layers))]
         for command in plan.run:
-            layers.append(make_run_layer(command, tuple(layers), self._steps))
+            layers.append(make_run_layer(command, tuple(layers), self._steps, self._reporter.warn))
         layers += [self._make_runtime(), self._make_source()]
         return assemble_image(
             layers,

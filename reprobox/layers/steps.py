@@ -14,7 +14,7 @@ from reprobox.image import assemble_image, load_image
 from reprobox.layers.model import EPOCH, Layer
 from reprobox.layers.state import collect_difference
 from reprobox.layers.store import LayerStore
-from reprobox.layers.tree import Tree
+from reprobox.layers.tree import Tree, find_differences
 
 STEP_ENV = {
     "DEBIAN_FRONTEND": "noninteractive",
@@ -109,19 +109,39 @@ class StepRunner:
         return self._tags[key]
 
 
-def make_run_layer(command: str, lower: Sequence[Layer], steps: StepRunner) -> Layer:
-    """Return what one shell line of the spec changes, run as root in ``/`` without network."""
+def make_run_layer(
+    command: str, lower: Sequence[Layer], steps: StepRunner, on_warning: Callable[[str], None] | None = None
+) -> Layer:
+    """Return what one shell line of the spec changes, run as root in ``/`` without network.
+
+    With ``on_warning`` the line is run twice, and told about where the two runs left different files.
+    """
     key = f"run {' '.join(f'{name}={value}' for name, value in STEP_ENV.items())}\n{command}\non "
     key += " ".join(layer.diff_id for layer in lower)
     what = f"run: {command.strip().partition(chr(10))[0][:60]}"
 
+    def collect(tree: Tree) -> None:
+        chunks = steps.export(lower, ("/bin/sh", "-e", "-c", command), what=what)
+        collect_difference(chunks, lower, tree, steps.store, what)
+
     def write(out: BinaryIO) -> None:
-        with Tree(steps.store.scratch) as tree:
-            chunks = steps.export(lower, ("/bin/sh", "-e", "-c", command), what=what)
-            collect_difference(chunks, lower, tree, steps.store, what)
+        with Tree(steps.store.scratch) as tree, Tree(steps.store.scratch) as again:
+            collect(tree)
+            if on_warning is not None:
+                collect(again)
+                _warn_of_chance(what, find_differences(tree, again), on_warning)
             tree.write(out)
 
     return steps.store.make(key, what, write)
+
+
+def _warn_of_chance(what: str, paths: Sequence[str], on_warning: Callable[[str], None]) -> None:
+    if paths:
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        on_warning(
+            f"{what}: run twice, it left different files ({', '.join(f'/{path}' for path in paths[:3])}{more});"
+            " whoever builds this image elsewhere will get another digest"
+        )
 
 
 class _Chunks:

@@ -98,3 +98,13 @@ class _Slice:
         data = self._stream.read(self._left if size < 0 else min(size, self._left))
         self._left -= len(data)
         return data
+
+
+def find_differences(one: Tree, other: Tree) -> tuple[str, ...]:
+    """Return the paths at which two trees hold something else, sorted."""
+    paths = sorted(one.entries.keys() | other.entries.keys())
+    return tuple(
+        path
+        for path in paths
+        if one.entries.get(path) != other.entries.get(path) or one.hashes.get(path) != other.hashes.get(path)
+    )

@@ -197,6 +197,17 @@ def test_a_run_step_keeps_what_it_changed_and_is_the_same_bytes_twice(base, step
     assert steps.read_output([base, layer], ("cat", "/srv/b"), what="a test") == b"hello\n"
 
 
+def test_a_step_that_is_left_to_chance_is_told_of(base, steps):
+    warnings = []
+    make_run_layer("echo steady > /srv/steady", [base], steps, warnings.append)
+    assert warnings == []
+    make_run_layer(
+        "cat /proc/sys/kernel/random/uuid > /srv/random; echo 1 > /srv/steady", [base], steps, warnings.append
+    )
+    assert len(warnings) == 1
+    assert "different files (/srv/random);" in warnings[0]
+
+
 def test_a_step_that_fails_says_what_it_printed_and_leaves_nothing(base, steps):
     with pytest.raises(BuildError, match=r"run: echo trouble >&2; exit 3: .* exit code 3\ntrouble"):
         make_run_layer("echo trouble >&2; exit 3", [base], steps)
