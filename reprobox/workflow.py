@@ -18,6 +18,7 @@ from reprobox.settings import Settings
 from reprobox.source import list_source
 from reprobox.spec.load import load_spec, read_spec
 from reprobox.spec.model import Spec
+from reprobox.spec.positions import LoadedSpec
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def open_project(path: Path) -> Project:
 def init_project(folder: Path, *, force: bool) -> Path:
     """Propose a spec for a project and write it there."""
     from reprobox.scaffold import propose_spec
+    from reprobox.spec.schema import SCHEMA_PATH, format_schema
 
     path = folder / "spec.yaml"
     if not folder.is_dir():
@@ -48,6 +50,8 @@ def init_project(folder: Path, *, force: bool) -> Path:
     if path.exists() and not force:
         raise UsageError(f"{path} is there already", hint="say --force to replace it")
     write_atomic(path, propose_spec(folder))
+    # Where the spec's first line says that editors find it.
+    write_atomic(folder / SCHEMA_PATH, format_schema())
     return path
 
 
@@ -116,9 +120,9 @@ def run_project(
     from reprobox.run import RunRequest, run_image
 
     planned = _plan_project(project, settings)
-    spec, plan = planned.spec, planned.plan
+    spec, plan = planned.loaded.spec, planned.plan
     stages = _choose_stages(plan, stage)
-    check_inputs(spec, project.folder)
+    check_inputs(spec, project.folder, planned.loaded.problem)
     engine = connect(settings.environ)
     built = build_plan(plan, project.folder, engine, settings)
     request = RunRequest(
@@ -164,18 +168,19 @@ def load_lock(project: Project, spec: Spec) -> Lock:
 
 @dataclass(frozen=True)
 class _Planned:
-    spec: Spec
+    loaded: LoadedSpec
     plan: Plan
 
 
 def _plan_project(project: Project, settings: Settings) -> _Planned:
-    spec = load_spec(project.spec_path)
+    loaded = read_spec(project.spec_path)
+    spec = loaded.spec
     if not project.lock_path.exists():
         settings.reporter.note(f"no lock yet: resolving {project.spec_path}")
         lock_project(project, settings)
     lock = load_lock(project, spec)
     source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name))
-    return _Planned(spec, make_plan(spec, lock, source))
+    return _Planned(loaded, make_plan(spec, lock, source))
 
 
 def _load_possible_spec(project: Project) -> Spec:
