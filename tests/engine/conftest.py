@@ -74,11 +74,11 @@ def engines(request, daemons):
     return daemons(request.param)[1]
 
 
-@pytest.fixture
-def spare_daemon():
-    """An engine of one test alone, which may kill it."""
+@pytest.fixture(params=KINDS)
+def spare_daemon(request):
+    """An engine of one test alone, which may kill it; each kind in turn."""
     _need_private_engines()
-    daemon = Daemon("docker-20.10")
+    daemon = Daemon(request.param)
     daemon.start()
     yield daemon
     daemon.stop()

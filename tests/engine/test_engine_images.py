@@ -1,9 +1,11 @@
 """Images in real engines: the same digest everywhere, only what is missing is sent, nothing half-loaded stays."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from engine_daemons import KINDS, Daemon
 from engine_images import make_image, run_shell
 
 from reprobox.engines.base import StoreKind
@@ -194,4 +196,20 @@ def test_an_engine_that_dies_in_the_middle_of_a_load_is_one_clear_error(spare_da
     assert caught.value.exit_code == 5
     again = spare_daemon.start()
     assert again.find_image(TAG) is None
-    assert load_image(again, big, TAG, layers) == big.config_digest
+    assert load_image(again, big, TAG, layers) == engine_id(big, again.info())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_engine_whose_disk_is_full_says_so_and_keeps_nothing(kind, layers, image):
+    daemon = Daemon(kind)
+    daemon.limit_disk("40m")
+    try:
+        engine = daemon.start()
+        big = make_image(layers, layers.make("big", {"big": os.urandom(64 << 20)}))
+        with pytest.raises(EngineError, match="no space left on device") as caught:
+            load_image(engine, big, TAG, layers)
+        assert "free some disk" in caught.value.hint
+        assert engine.find_image(TAG) is None
+        load_image(engine, image, TAG, layers)
+    finally:
+        daemon.stop()

@@ -2,7 +2,9 @@
 
 import io
 import os
+import signal
 import tarfile
+import threading
 import time
 
 import pytest
@@ -134,3 +136,20 @@ def test_a_step_in_an_image_that_is_not_there_is_one_clear_error(everywhere):
             env={},
             timeout=30,
         )
+
+
+def test_ctrl_c_during_a_step_leaves_no_container(engine, busybox):
+    threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        engine.run_step(
+            busybox,
+            ("sleep", "60"),
+            stdin=io.BytesIO(b"unread"),
+            on_output=lambda data: None,
+            stdout=None,
+            env={},
+            timeout=60,
+        )
+    assert time.monotonic() - began < 5
+    assert count_containers(engine) == 0
