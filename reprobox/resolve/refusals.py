@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import FetchError, LockError
@@ -95,11 +95,11 @@ def _explain_conflict(message: str) -> LockError:
             f"{match[1]} cannot be reached: {reason}",
             hint="check the network, the proxy and the certificates; `reprobox doctor` tries them",
         )
-    lines = [re.sub(r"^(error|cause|hint|warning): *", "", line.strip()) for line in message.splitlines()]
-    kept = [line for line in lines if line and not line.startswith("No solution found")]
-    return LockError(
-        "\n  ".join(["the packages cannot be had together:", *kept]), hint="loosen one of the versions named"
-    )
+    text = re.sub(r"\b(?:error|cause|warning): ", "", _join_lines(message))
+    sentences = re.split(r" (?=Because |And because |hint: )", text)
+    kept = [line.removeprefix("hint: ") for line in sentences if not line.startswith("No solution found")]
+    message = "\n  ".join(["the packages cannot be had together:", *kept])
+    return LockError(message, hint="loosen one of the versions named")
 
 
 def _join_lines(message: str) -> str:
@@ -116,8 +116,8 @@ def _read_all(name: str, config: PythonConfig) -> tuple[WheelFile, ...]:
                 found += read_offers(session, url, name, config.http)
             except FetchError:
                 continue
-    prefix = re.sub(r"[-_.]+", "_", name).lower() + "-"
-    return tuple(file for file in found if re.sub(r"[-_.]+", "_", file.filename.split("-")[0]).lower() + "-" == prefix)
+    wanted = canonicalize_name(name)
+    return tuple(file for file in found if canonicalize_name(file.filename.split("-")[0]) == wanted)
 
 
 def _list_near(files: Iterable[WheelFile], version: str) -> list[str]:
