@@ -24,7 +24,6 @@ from reprobox.layers.wheel import find_wheel_layers, group_wheels, make_wheel_la
 from reprobox.lock import DebianBase, ImageBase
 from reprobox.plan import Plan
 from reprobox.reporting import show_tasks
-from reprobox.resolve.base import read_base_layers
 from reprobox.runtime_files import list_runtime_files
 from reprobox.settings import Settings
 from reprobox.source_files import list_source_entries
@@ -120,6 +119,8 @@ class _Site(AbstractContextManager["_Site"]):
     def _make_base(self) -> Sequence[Layer]:
         base = self._plan.base
         if not isinstance(base, DebianBase):
+            from reprobox.resolve.base import read_base_layers  # late: most builds never resolve anything
+
             return read_base_layers(base, self._project, self._engine, self.store)
         if found := find_base_layer(base, self.store):
             return (found,)
