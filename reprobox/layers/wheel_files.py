@@ -20,6 +20,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import BuildError
+from reprobox.layers.tar import WHITEOUT
 from reprobox.layers.zip_members import Member, ZipMembers, bad_member
 from reprobox.lock import PythonTarget, Wheel
 
@@ -27,7 +28,10 @@ VENV = "opt/venv"
 INSTALLER = b"reprobox\n"
 DIFFERENCES_FROM_PIP = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """Files of a ``.dist-info`` folder that differ from, or are missing beside, what pip writes there."""
-_OWN_PATHS = re.compile(rf"{VENV}/(pyvenv\.cfg|lib64|bin/(python[0-9.]*|[Aa]ctivate[.a-z0-9]*))$|.*/reprobox\.pth$")
+_OWN_PATHS = re.compile(
+    rf"{VENV}/(pyvenv\.cfg|lib64|bin/(python[0-9.]*|[Aa]ctivate[.a-z0-9]*)|(bin|lib|include)(/python[0-9.]+(/site-packages)?)?)$"
+    r"|.*/reprobox\.pth$"
+)
 """What the venv itself and the runtime put there; a wheel that does too would change what Python starts."""
 _SCRIPT = Path(__file__).parent / "data" / "console_script.txt"
 _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_\w+")
@@ -235,6 +239,8 @@ class _Installation:
     def _put(self, file: InstalledFile, name: str) -> None:
         if _OWN_PATHS.match(file.path):
             raise bad_member(self._archive.what, name, f"would replace /{file.path}, which belongs to the environment")
+        if not _fits_disk(file.path):
+            raise bad_member(self._archive.what, name, "has a name that a file on Linux or in a layer cannot have")
         there = self._files.get(file.path)
         if there is not None and (there.size, there.crc) != (file.size, file.crc):
             raise bad_member(self._archive.what, name, f"would be written to /{file.path} a second time")
@@ -249,6 +255,11 @@ class _Installation:
         writer.writerows(sorted([*rows, (f"{self._info}/RECORD", "", "")]))
         data = out.getvalue().encode("utf-8", "surrogateescape")
         self._put(InstalledFile(path, len(data), False, None, data, crc_of(data)), path)
+
+
+def _fits_disk(path: str) -> bool:
+    parts = path.split("/")
+    return len(path.encode()) < 4000 and all(len(part.encode()) < 256 and part[:4] != WHITEOUT for part in parts)
 
 
 def _record_path(place: str, site: str) -> str:

@@ -96,6 +96,9 @@ def test_data_folder_that_is_no_scheme_is_refused(build, folder, name):
         "thing-1.0.data/data/bin/python3",
         "thing-1.0.data/data/lib64",
         "thing-1.0.data/scripts/activate",
+        "thing-1.0.data/data/bin",
+        "thing-1.0.data/data/lib/python3.11",
+        "thing-1.0.data/data/lib/python3.11/site-packages",
         "reprobox.pth",
         "thing-1.0.data/data/lib64/python3.11/site-packages/reprobox.pth",
     ],
@@ -111,6 +114,11 @@ def test_member_that_is_no_file_is_refused(build, folder, kind):
     refused(
         build, make_wheel(folder, {"thing/odd": "/etc"}, infos={"thing/odd": info}), "'thing/odd'", "neither a file"
     )
+
+
+@pytest.mark.parametrize("name", ["a/.wh.b", ".wh..wh..opq", "a/.wh.b/c.py", "x" * 256, "é" * 128, "long/" * 900 + "x"])
+def test_name_that_no_layer_can_hold_is_refused(build, folder, name):
+    refused(build, make_wheel(folder, {name: "x"}), name[:40], "cannot have")
 
 
 def test_folder_entries_are_fine(build, folder):
@@ -226,6 +234,7 @@ def test_missing_metadata_is_named(build, folder, gone):
         ("entry_points.txt", "[console_scripts]\n../../a = b:c\n", "entry_points.txt"),
         ("entry_points.txt", "[console_scripts]\n.. = b:c\n", "entry_points.txt"),
         ("entry_points.txt", "[console_scripts]\npython = b:c\n", "belongs to the environment"),
+        ("entry_points.txt", "[console_scripts]\n.wh.x = b:c\n", "cannot have"),
         ("entry_points.txt", b"\xff", "entry_points.txt"),
     ],
 )
