@@ -52,13 +52,14 @@ class BlobStore:
         path = self.locate(sha256)
         try:
             seen = _look_at(path)
-            good = hash_file(path) == sha256
+            with path.open("rb") as stream:
+                good = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+                if not good and _same_file(stream.fileno(), path):  # not one that came in its place meanwhile
+                    path.unlink()
         except OSError:
             return False
         if good and seen:
             _write_stamp(path, seen)
-        elif not good:
-            path.unlink(missing_ok=True)
         return good
 
     def add_file(self, source: Path, sha256: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,17 @@ def read_requirement_file(path: Path, config: PythonConfig) -> tuple[str, ...]:
             return _export_uv_lock(path, config)
         if path.suffix == ".toml":
             return _read_pyproject(path)
-        return tuple(_read_requirements(path, 0))
+        return tuple(_read_requirements(path))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise LockError(f"{path}: cannot be read: {exc}", hint="correct the path in the spec's `requirements`") from exc
+
+
+def read_requirement_text(path: Path) -> str:
+    """Return the text of a requirement file and of every file it includes: what decides whether a lock is stale."""
+    try:
+        if path.suffix != ".txt":
+            return path.read_text(encoding="utf-8-sig")
+        return "\n".join(text for _, text in _walk_includes(path, 0))
     except (OSError, UnicodeDecodeError) as exc:
         raise LockError(f"{path}: cannot be read: {exc}", hint="correct the path in the spec's `requirements`") from exc
 
@@ -54,24 +64,43 @@ def _check(line: str, where: str) -> str:
     return str(requirement)
 
 
-def _read_requirements(path: Path, depth: int) -> list[str]:
+def _walk_includes(path: Path, depth: int) -> Iterator[tuple[Path, str]]:
+    """Yield a requirements.txt and the ones it includes, each with its text."""
     if depth > _DEEP:
         raise LockError(f"{path}: requirement files include each other in a circle")
-    text = re.sub(r"\\\r?\n", " ", path.read_text(encoding="utf-8-sig"))
-    found: list[str] = []
-    for number, raw in enumerate(text.splitlines(), 1):
+    text = path.read_text(encoding="utf-8-sig")
+    yield path, text
+    for match in re.finditer(r"^\s*(?:-r|--requirement)[ =]*(\S+)", text, re.MULTILINE):
+        yield from _walk_includes(path.parent / match[1], depth + 1)
+
+
+def _read_requirements(path: Path) -> list[str]:
+    return [line for file, text in _walk_includes(path, 0) for line in _parse_requirements(file, text)]
+
+
+def _parse_requirements(path: Path, text: str) -> Iterator[str]:
+    for number, raw in _join_continued(text):
         line = re.sub(r"(^|\s)#.*", "", raw).strip()
-        include = re.match(r"(-r|--requirement|-c|--constraint)[ =]*(\S+)$", line)
-        if include and include[1] in ("-r", "--requirement"):
-            found += _read_requirements(path.parent / include[2], depth + 1)
-        elif include or line.startswith(("-e", "--editable")):
+        if line.startswith(("-c", "--constraint", "-e", "--editable")):
             raise LockError(
                 f"{path}:{number}: {line.split()[0]} is not supported here",
                 hint="write the versions into the requirements; the project's own code is in the image anyway",
             )
-        elif line and not line.startswith("-"):
-            found.append(_check(re.split(r"\s--hash[= ]", line)[0].strip(), f"{path}:{number}"))
-    return found
+        if line and not line.startswith("-"):
+            yield _check(re.split(r"\s--hash[= ]", line)[0].strip(), f"{path}:{number}")
+
+
+def _join_continued(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each logical line with the number of its first line."""
+    start, whole = 1, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        start = start if whole else number
+        whole += line.removesuffix("\\") + " "
+        if not line.endswith("\\"):
+            yield start, whole
+            whole = ""
+    if whole:
+        yield start, whole
 
 
 def _read_pyproject(path: Path) -> tuple[str, ...]:

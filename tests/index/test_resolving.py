@@ -6,6 +6,7 @@ import pytest
 
 from reprobox.errors import LockError
 from reprobox.lock import PythonTarget
+from reprobox.resolve.requirement_files import read_requirement_text
 
 
 def describe(wheels):
@@ -291,7 +292,7 @@ def test_relocking_torch_keeps_it(machine, torches):
 
 def test_a_requirements_file_a_pyproject_and_a_uv_lock_say_the_same(machine, stocked):
     machine.setenv(PIP_INDEX_URL=stocked.simple)
-    machine.write("p/more.txt", "lib==1.0 --hash=sha256:" + "0" * 64 + " # pinned\n")
+    machine.write("p/more.txt", "lib==1.0 \\\n  --hash=sha256:a \\\n  --hash=sha256:b # pinned\n")
     requirements = machine.write(
         "p/requirements.txt", "--index-url https://not.example\n# app\napp \\\n  ==1.0\n-r more.txt\n"
     )
@@ -322,6 +323,8 @@ def test_a_requirements_file_a_pyproject_and_a_uv_lock_say_the_same(machine, sto
     ("name", "text", "says"),
     [
         ("requirements.txt", "app\nlib ==\n", "requirements.txt:2"),
+        ("requirements.txt", "app \\\n  ==1.0\n# more\nlib ==\n", "requirements.txt:4"),
+        ("requirements.txt", "-c more.txt\n", "requirements.txt:1: -c is not supported"),
         ("requirements.txt", "-e .\n", "requirements.txt:1: -e is not supported"),
         ("requirements.txt", "-r requirements.txt\n", "circle"),
         ("requirements.txt", "-r gone.txt\n", "gone.txt"),
@@ -336,3 +339,13 @@ def test_a_requirement_file_that_is_wrong_is_one_error(machine, name, text, says
 
 def test_a_spec_without_packages_locks_none_and_asks_nobody(machine):
     assert machine.lock() == ()
+
+
+def test_what_a_requirements_file_includes_decides_too_whether_a_lock_is_stale(machine):
+    path = machine.write("p/requirements.txt", "app\n-r more/lib.txt\n")
+    machine.write("p/more/lib.txt", "lib==1.0\n")
+    before = read_requirement_text(path)
+    machine.write("p/more/lib.txt", "lib==1.1\n")
+    assert read_requirement_text(path) != before
+    with pytest.raises(LockError, match="gone"):
+        read_requirement_text(machine.root / "gone.txt")
