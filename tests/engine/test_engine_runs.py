@@ -232,6 +232,24 @@ def test_a_signal_in_this_process_stops_the_container(engine, busybox, number):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_an_output_that_nobody_takes_any_more_is_not_the_engine_s_fault(engine, busybox):
+    def fail(stream, data):
+        raise BrokenPipeError("nobody reads this")
+
+    with pytest.raises(BrokenPipeError, match="nobody reads this"):
+        engine.run_container(ContainerSpec(busybox, argv=("sh", "-c", "echo x; sleep 60")), fail)
+    assert count_containers(engine) == 0
+
+
+def test_a_signal_that_is_ignored_stays_ignored(engine, busybox):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGHUP)).start()
+        assert run(engine, "sleep", "1")[0].exit_code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_second_signal_does_not_wait(engine, busybox):
     def interrupt_twice():
         for _ in range(2):

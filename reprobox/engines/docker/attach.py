@@ -45,14 +45,20 @@ def read_frames(stream: BufferedReader) -> Iterator[tuple[str, bytes]]:
 
     The framing is the engine's: one byte of stream number, three of nothing, four of length.
     """
-    while len(header := stream.read(8)) == 8:
+    while len(header := _read(stream.read, 8)) == 8:
         number, left = struct.unpack(">BxxxL", header)
         while left:
-            data = stream.read1(min(left, _CHUNK))
+            data = _read(stream.read1, min(left, _CHUNK))
             if not data:
                 return
             left -= len(data)
             yield _STREAMS.get(number, "stderr"), data
+
+
+def _read(read: Callable[[int], bytes], size: int) -> bytes:
+    """Translate the connection's errors only: what is done with the output has errors of its own."""
+    with translate_errors("reading the container's output"):
+        return read(size)
 
 
 @contextmanager

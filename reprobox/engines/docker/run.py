@@ -15,7 +15,6 @@ from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo
 from reprobox.engines.docker.attach import attach_streams, read_frames
 from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.containers import Containers
-from reprobox.engines.docker.errors import translate_errors
 from reprobox.engines.docker.memory import MemoryWatch
 from reprobox.errors import EngineError, Interrupted
 
@@ -46,9 +45,8 @@ def run_container(
             began = time.monotonic()
             containers.start(container)
             memory.start()
-            with translate_errors("reading the container's output"):
-                for stream, data in read_frames(output):
-                    on_output(stream, data)
+            for stream, data in read_frames(output):
+                on_output(stream, data)
             state = containers.wait(container)
             seconds = time.monotonic() - began
         ending.join()
@@ -97,7 +95,9 @@ def _caught_signals(ending: _Ending) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, ending.by_signal) for number in _SIGNALS}
+    # What is ignored stays so: nohup ignores SIGHUP, a shell's background job SIGINT.
+    heard = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, ending.by_signal) for number in heard}
     try:
         yield
     finally:

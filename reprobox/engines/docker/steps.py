@@ -72,12 +72,11 @@ class Steps:
             self._limited(container, argv, timeout),
         ):
             self._containers.start(container)
-            with translate_errors("reading the step's output"):
-                for stream, data in read_frames(output):
-                    if stdout is not None and stream == "stdout":
-                        stdout.write(data)
-                    else:
-                        on_output(data)
+            for stream, data in read_frames(output):
+                if stdout is not None and stream == "stdout":
+                    stdout.write(data)
+                else:
+                    on_output(data)
             return int(self._containers.wait(container)["ExitCode"])
 
     @contextmanager
