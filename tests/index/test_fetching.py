@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from reprobox import fetch
+from reprobox import transfer
 from reprobox.blobs import BlobStore
 from reprobox.errors import FetchError
 from reprobox.fetch import Download, Vanished, fetch_files, fetch_url, fetch_wheels
@@ -25,7 +25,7 @@ SHA = hashlib.sha256(DATA).hexdigest()
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
-    monkeypatch.setattr(fetch, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(transfer, "_FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture
