@@ -23,6 +23,7 @@ from reprobox.http import (
     split_credentials,
 )
 from reprobox.lock import PythonTarget, Wheel
+from reprobox.lock_fields import CHECKS, check_wheel
 from reprobox.simple_index import read_offers
 from reprobox.uv import Resolved, WheelFile
 from reprobox.wheel_tags import choose_wheel, short_version
@@ -59,7 +60,7 @@ class Pinner:
         file = self._choose(package)
         sha256 = file.sha256 or self._hash(file, session)
         known = self._known.get((file.filename, sha256))
-        return Wheel(
+        wheel = Wheel(
             name=canonicalize_name(package.name),
             version=package.version,
             filename=file.filename,
@@ -67,6 +68,12 @@ class Pinner:
             size=known.size if known else file.size or self._measure(file, session),
             index=self._find_index(package.name, file, sha256, session),
         )
+        if problem := CHECKS["Wheel.filename"](wheel.filename) or check_wheel(wheel):
+            raise LockError(
+                f"{hide_secrets(file.url)}: the index offers {wheel.filename!a}: {problem}",
+                hint="tell whoever runs that index, or use another one",
+            )
+        return wheel
 
     def _choose(self, package: Resolved) -> WheelFile:
         # A better wheel that was uploaded later must not change the lock of an unchanged spec.

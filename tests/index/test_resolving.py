@@ -349,3 +349,11 @@ def test_what_a_requirements_file_includes_decides_too_whether_a_lock_is_stale(m
     assert read_requirement_text(path) != before
     with pytest.raises(LockError, match="gone"):
         read_requirement_text(machine.root / "gone.txt")
+
+
+def test_an_index_that_offers_a_path_for_a_file_name_is_refused(machine, index):
+    name = index.add("lib", "1.0")
+    index.files["lib-1.0-py3.%2e%2e%2Fx-none-any.whl"] = index.files.pop(name)
+    machine.setenv(PIP_INDEX_URL=index.simple)
+    with pytest.raises(LockError):
+        machine.lock("lib")
