@@ -10,7 +10,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -197,11 +196,6 @@ def explain_disk_errors(what: str, root: Path) -> Iterator[None]:
                 hint="make room there, or name another cache folder",
             ) from exc
         raise BuildError(f"cannot write the layer {what!r} in {root}: {exc.strerror or exc}") from exc
-
-
-def mark_cached(layer: Layer) -> Layer:
-    """Return ``layer`` as one that was there before."""
-    return replace(layer, cached=True)
 
 
 def _name_of(key: str) -> str:

@@ -183,6 +183,14 @@ def test_interpreter_that_fails_is_named_with_what_it_said():
         compiler(shutil.which("false")).compile({"/m.py": b""})
 
 
+def test_python_without_hash_based_bytecode_is_refused_not_left_without_bytecode():
+    old = sorted(Path.home().glob(".pyenv/versions/3.6.*/bin/python3.6"))
+    if not old:
+        pytest.skip("no Python 3.6 here")
+    with pytest.raises(BuildError, match="no hash-based bytecode"):
+        compiler(str(old[0])).compile(SOURCES)
+
+
 @pytest.mark.parametrize("output", [b"", b"\0\0\0\0\0\0\0\0", b"\0\0\0\5\0\0\0\0/m.p", b"noise" * 9])
 def test_interpreter_that_answers_wrongly_is_refused(output):
     class Liar:

@@ -166,6 +166,8 @@ def wait_for(children):
 
 
 def main():
+    if not hasattr(_imp, "source_hash"):
+        raise SystemExit("%s has no hash-based bytecode: a CPython of 3.7 or newer has" % sys.executable)
     warnings.simplefilter("ignore")
     gc.disable()
     task = Folders(sys.argv[1:]) if len(sys.argv) > 1 else Stream()
