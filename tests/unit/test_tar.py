@@ -5,7 +5,7 @@ import random
 import tarfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprobox.errors import BuildError
@@ -158,6 +158,7 @@ FILES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(FILES, max_size=5, unique_by=lambda pair: pair[0].path.split("/")[0]))
 def test_any_files_survive_the_round_trip(files):
     ordered = sorted(files, key=lambda pair: tar_name(pair[0]))
@@ -233,6 +234,7 @@ def test_truncated_tar_is_refused(length):
         read(write(make_file("a", 700), make_file("b", 1))[:length])
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damaged_tar_raises_nothing_but_build_errors(data):
     tar = bytearray(write(*sorted(EVERY_KIND, key=tar_name)))
@@ -245,6 +247,7 @@ def test_damaged_tar_raises_nothing_but_build_errors(data):
     assert not any(".." in entry.path.split("/") or entry.path.startswith("/") for entry, _ in entries)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=512, max_size=4096))
 def test_noise_is_refused(noise):
     with pytest.raises(BuildError):

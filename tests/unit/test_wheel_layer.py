@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import zlib
 
 import pytest
 from made_wheels import PYTHON, SITE, UpperCompiler, make_wheel, metadata
 
 from reprobox.errors import BuildError
+from reprobox.layers import zip_members
 from reprobox.layers.read_tar import read_entries
 from reprobox.layers.store import LayerStore
 from reprobox.layers.wheel import (
@@ -123,8 +125,12 @@ def test_the_order_of_members_and_of_wheels_on_disk_does_not_matter(tmp_path):
     assert first.diff_id == second.diff_id
 
 
-def test_large_member_is_streamed_whole(store, tmp_path):
-    data = hashlib.shake_256(b"seed").digest(9_000_001)
+@pytest.mark.parametrize("inflater", [zlib, zip_members._zlib])
+@pytest.mark.parametrize(
+    "data", [hashlib.shake_256(b"seed").digest(9_000_001), bytes(30_000_001)], ids=["noise", "zeros"]
+)
+def test_large_member_is_streamed_whole(store, tmp_path, monkeypatch, inflater, data):
+    monkeypatch.setattr(zip_members, "_zlib", inflater)
     found = data_of(make(store, make_wheel(tmp_path, {"thing/big.bin": data, "thing/big2.bin": data[:-1]})))
     assert found[f"{SITE}/thing/big.bin"] == data
     assert found[f"{SITE}/thing/big2.bin"] == data[:-1]
