@@ -210,10 +210,9 @@ def _read_lock_if_there(project: Project) -> Lock | None:
 def _requirement_text(project: Project, spec: Spec) -> str | None:
     if spec.requirements is None:
         return None
-    try:
-        return (project.folder / spec.requirements).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise LockError(f"{spec.requirements} cannot be read: {exc}", hint="the spec names it under packages") from exc
+    from reprobox.resolve.requirement_files import read_requirement_text
+
+    return read_requirement_text(project.folder / spec.requirements)
 
 
 def _choose_stages(plan: Plan, name: str) -> tuple[StagePlan, ...]:
