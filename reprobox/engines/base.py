@@ -115,6 +115,9 @@ class ImageStore(Protocol):
     def count_held_layers(self, diff_ids: Sequence[str]) -> int:
         """Return how many of the first ``diff_ids`` some image here already begins with; a guess may be too low."""
 
+    def is_whole(self, reference: str) -> bool:
+        """Whether every byte of an image is here, so that it can be saved and pushed too."""
+
     def load_archive(self, chunks: Iterable[bytes]) -> None:
         """Load an archive in the ``docker save``/OCI layout; raise ``EngineError`` when the engine refuses."""
 

@@ -74,23 +74,29 @@ def _send_what_is_missing(
     The second try also heals a containerd store that kept the beginning of a damaged layer from an earlier load:
     it resumes there, finds another digest, and drops it.
     """
+    refused: EngineError | None = None
     for skip in (_find_held(engine, image), frozenset[str]()):
         total = archive_size(image, tag, skip)
         chunks = archive_chunks(image, tag, skip, store.read_verified)
         try:
             engine.load_archive(_count_sent(chunks, total, on_progress))
-            return
         except EngineGone:
             raise
         except EngineError as error:
             refused = error
-    raise refused
+            continue
+        if not skip or engine.is_whole(tag):
+            return
+    if refused is not None:
+        raise refused
 
 
 def _find_held(engine: LoadingEngine, image: Image) -> frozenset[str]:
-    """Return the layers that may be left out; the containerd store and Podman want every one."""
-    info = engine.info()
-    if info.store is StoreKind.CONTAINERD or info.name != "docker":
+    """Return the layers that may be left out; Podman wants every one.
+
+    The containerd store takes part of an OCI layout, though of a ``docker save`` archive it wants all.
+    """
+    if engine.info().name != "docker":
         return frozenset()
     return frozenset(image.diff_ids[: engine.count_held_layers(image.diff_ids)])
 

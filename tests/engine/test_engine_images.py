@@ -59,17 +59,30 @@ def test_loading_again_sends_nothing(engines, layers, image):
     assert (layers.read, sent) == ([], [])
 
 
-@pytest.mark.parametrize("name", ["docker-20.10", "docker-26.1-graph"])
-def test_a_graph_driver_engine_gets_only_the_layers_it_lacks(daemons, layers, image, name):
-    engine = daemons(name)[1]
-    load_image(engine, image, TAG, layers)
+def test_an_engine_gets_only_the_layers_it_lacks_and_keeps_them_all(engines, layers, image):
+    load_image(engines, image, TAG, layers)
     layers.read.clear()
     changed = make_image(layers, layers.make("changed", {"mark": b"changed"}))
     progress = []
-    load_image(engine, changed, TAG, layers, lambda *step: progress.append(step))
+    load_image(engines, changed, TAG, layers, lambda *step: progress.append(step))
     assert layers.read == ["changed"]
     assert progress[-1][0] == progress[-1][1] < 20_000
-    engine.remove_image(TAG)
+    assert layers.busybox().path.read_bytes() in b"".join(engines.save_image(TAG))
+    assert run_shell(engines, TAG, "cat mark")[1] == b"changed"
+
+
+def test_layers_that_came_compressed_from_a_registry_are_sent_whole(engines, layers, skopeo, registry, tmp_path):
+    base = make_image(layers, layers.make("base", {"base": b"b"}))
+    archive = tmp_path / "base.tar"
+    archive.write_bytes(b"".join(archive_chunks(base, TAG, frozenset(), layers.read_verified)))
+    name = f"{registry}/test/compressed:1"
+    options = ["--dest-tls-verify=false", "--dest-compress", "--dest-compress-format", "gzip", "--format", "v2s2"]
+    skopeo("copy", *options, f"docker-archive:{archive}", f"docker://{name}")
+    engines.pull_image(name)
+    above = make_image(layers, layers.make("base", {"base": b"b"}), layers.make("above", {"above": b"a"}))
+    load_image(engines, above, TAG, layers)
+    assert layers.busybox().path.read_bytes() in b"".join(engines.save_image(TAG))
+    engines.remove_image(name)
 
 
 def test_a_change_of_the_config_alone_sends_no_layer(engine, layers, image):

@@ -6,11 +6,17 @@ import pytest
 import requests
 
 from reprobox.engines.base import ContainerSpec, EngineGone, Mount
+from reprobox.engines.docker import images
 from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.describe import _gpu_runtimes, _store_kind
 from reprobox.engines.docker.errors import refusal, translate_errors
 from reprobox.engines.docker.memory import peak_of
 from reprobox.engines.docker.owners import is_gone, name_owner
+from reprobox.layers.model import EPOCH
+
+
+def test_images_of_ours_are_told_by_their_time():
+    assert EPOCH == images._CREATED
 
 
 def test_this_process_is_not_gone():

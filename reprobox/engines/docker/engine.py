@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import docker
 
-from reprobox.engines.base import ContainerResult, ContainerSpec, EngineImage, EngineInfo
+from reprobox.engines.base import ContainerResult, ContainerSpec, EngineImage, EngineInfo, StoreKind
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.describe import describe_engine
 from reprobox.engines.docker.images import Images
@@ -39,7 +39,11 @@ class DockerEngine:
 
     def count_held_layers(self, diff_ids: Sequence[str]) -> int:
         """Return how many of the first ``diff_ids`` some image here already begins with."""
-        return self._images.count_held_layers(diff_ids)
+        return self._images.count_held_layers(diff_ids, ours_only=self.info().store is StoreKind.CONTAINERD)
+
+    def is_whole(self, reference: str) -> bool:
+        """Whether every byte of an image is here, so that it can be saved and pushed too."""
+        return self._images.is_whole(reference)
 
     def load_archive(self, chunks: Iterable[bytes]) -> None:
         """Load an archive in the ``docker save``/OCI layout; raise ``EngineError`` when the engine refuses."""

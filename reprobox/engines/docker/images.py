@@ -14,6 +14,8 @@ from reprobox.engines.docker.calls import fetch_stream, send_stream
 from reprobox.engines.docker.errors import refusal, translate_errors
 
 _MOST_INSPECTED = 200
+_CREATED = 315_532_800
+"""When every image of ours says it was made: ``layers.model.EPOCH``."""
 
 
 class Images:
@@ -31,17 +33,26 @@ class Images:
                 return None
         return EngineImage(found["Id"], tuple(found["RootFS"].get("Layers") or ()))
 
-    def count_held_layers(self, diff_ids: Sequence[str]) -> int:
-        """Return how many of the first ``diff_ids`` some image here already begins with."""
+    def count_held_layers(self, diff_ids: Sequence[str], *, ours_only: bool) -> int:
+        """Return how many of the first ``diff_ids`` some image here already begins with.
+
+        ``ours_only``: the containerd store may hold the layers of a pulled image in compressed form alone.
+        """
         with translate_errors("listing images"):
             listed = self._client.images(all=False)
+        listed = [one for one in listed if _is_ours(one) or not ours_only]
         most = 0
-        for one in sorted(listed, key=_newest_of_ours_first)[:_MOST_INSPECTED]:
+        for one in sorted(listed, key=_is_ours, reverse=True)[:_MOST_INSPECTED]:
             image = self.find_image(one["Id"])
             most = max(most, _common_prefix(image.diff_ids, diff_ids)) if image else most
             if most == len(diff_ids):
                 break
         return most
+
+    def is_whole(self, reference: str) -> bool:
+        """Whether every byte is here: the engine finds, but does not list, an image with a blob missing."""
+        with translate_errors("listing images"):
+            return bool(self._client.images(reference))
 
     def load_archive(self, chunks: Iterable[bytes]) -> None:
         """Load an archive in the ``docker save``/OCI layout; raise ``EngineError`` when the engine refuses."""
@@ -88,8 +99,8 @@ def _raise_reported(messages: Iterable[dict[str, Any]], what: str) -> None:
             raise refusal(what, str(error))
 
 
-def _newest_of_ours_first(listed: dict[str, Any]) -> tuple[bool, int]:
-    return (not any(name.startswith("io.reprobox.") for name in listed.get("Labels") or ()), -listed["Created"])
+def _is_ours(listed: dict[str, Any]) -> bool:
+    return bool(listed["Created"] == _CREATED)
 
 
 def _common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
