@@ -35,6 +35,8 @@ rm -rf /tmp/* /tmp/.[!.]* /var/tmp/* /root/.cache /run/*
 rm -rf /var/cache/ldconfig /var/cache/fontconfig/* /var/cache/man/* /var/cache/apt/*.bin /var/lib/apt/lists/*
 rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/lib/dpkg/lock* /var/lib/dpkg/triggers/Lock
 rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid- /etc/.pwd.lock
+# Debian 11's fontconfig names font folders by random numbers, for caches that are gone by now.
+find /usr/share/fonts /usr/local/share/fonts -name .uuid -exec rm -f {} + 2> /dev/null || true
 rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/catalog/database /etc/ssh/ssh_host_*_key*
 if [ -e /etc/machine-id ]; then
     : > /etc/machine-id
