@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import time
@@ -54,8 +55,7 @@ def _no_engine():
 @pytest.fixture(scope="module")
 def resolve():
     """Resolve for a Python version, once in this module: the archive may change under the tests."""
-    known = {}
-    return lambda python: known.setdefault(python, None) or known.update({python: Resolved(python)}) or known[python]
+    return functools.cache(Resolved)
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +107,10 @@ def test_a_base_brings_a_whole_python_that_the_lock_describes(resolve, steps, py
     modules = "asyncio bz2 ctypes curses hashlib json lzma multiprocessing sqlite3 ssl venv zlib zoneinfo"
     modules += " distutils.version" if python != "3.13" else ""
     code = (
-        f"import importlib, os, sys\nfor name in {modules.split()!r}: importlib.import_module(name)\n"
+        f"import importlib, os, sys, zoneinfo\nfor name in {modules.split()!r}: importlib.import_module(name)\n"
         "print('.'.join(map(str, sys.version_info[:3])), os.path.realpath(sys.executable),"
         " os.confstr('CS_GNU_LIBC_VERSION').split()[1], zoneinfo.ZoneInfo('Europe/Paris').key)"
-    ).replace("print(", "import zoneinfo\nprint(")
+    )
     said = run_python(steps, layers, code).split()
     assert said == [resolved.python.version, resolved.python.executable, resolved.python.glibc, "Europe/Paris"]
 
