@@ -17,13 +17,13 @@ from reprobox.layers.bytecode import ContainerCompiler, compiler_identity
 from reprobox.layers.debian import find_base_layer, find_system_layer, make_base_layer, make_system_layer
 from reprobox.layers.files import make_files_layer, venv_entries
 from reprobox.layers.model import Layer
-from reprobox.layers.steps import StepRunner, make_run_layer
+from reprobox.layers.steps import StepRunner, describe_run_step, find_run_layer, make_run_layer
 from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import Entry
 from reprobox.layers.wheel import find_wheel_layers, group_wheels, make_wheel_layers
 from reprobox.lock import DebianBase, ImageBase
 from reprobox.plan import Plan
-from reprobox.reporting import show_tasks
+from reprobox.reporting import format_count, show_activity, show_tasks
 from reprobox.runtime_files import list_runtime_files
 from reprobox.settings import Settings
 from reprobox.source_files import list_source_entries
@@ -60,7 +60,7 @@ def build_plan(plan: Plan, project: Path, engine: Engine, settings: Settings) ->
 
 def _load(image: Image, plan: Plan, engine: Engine, store: LayerStore, settings: Settings) -> BuiltImage:
     tag = f"reprobox/{plan.name}:latest"
-    task = f"loading {tag}"
+    task = f"load {tag}"
     moved = 0
     advance = None
 
@@ -105,7 +105,7 @@ class _Site(AbstractContextManager["_Site"]):
         layers += self._make_system(layers)
         layers += [self._make_venv(), *self._make_wheels(tuple(layers))]
         for command in plan.run:
-            layers.append(make_run_layer(command, tuple(layers), self._steps, self._reporter.warn))
+            layers.append(self._make_step(command, tuple(layers)))
         layers += [self._make_runtime(), self._make_source()]
         return assemble_image(
             layers,
@@ -125,8 +125,8 @@ class _Site(AbstractContextManager["_Site"]):
         if found := find_base_layer(base, self.store):
             return (found,)
         files = self._supply.fetch_debs(base.packages, base.snapshot)
-        self._reporter.note(f"bootstrapping Debian {base.suite}: {len(base.packages)} packages, offline")
-        return (make_base_layer(base, [(one, files[one.sha256]) for one in base.packages], self._steps),)
+        with show_activity(self._reporter, f"bootstrap Debian {base.suite}"):
+            return (make_base_layer(base, [(one, files[one.sha256]) for one in base.packages], self._steps),)
 
     def _make_system(self, lower: Sequence[Layer]) -> Sequence[Layer]:
         packages = self._plan.system
@@ -135,8 +135,14 @@ class _Site(AbstractContextManager["_Site"]):
         if found := find_system_layer(packages, lower, self.store):
             return (found,)
         files = self._supply.fetch_debs(packages, _snapshot_of(self._plan))
-        self._reporter.note(f"installing {len(packages)} Debian packages, offline")
-        return (make_system_layer([(one, files[one.sha256]) for one in packages], lower, self._steps),)
+        with show_activity(self._reporter, f"install {format_count(len(packages), 'Debian package')}"):
+            return (make_system_layer([(one, files[one.sha256]) for one in packages], lower, self._steps),)
+
+    def _make_step(self, command: str, lower: Sequence[Layer]) -> Layer:
+        if found := find_run_layer(command, lower, self.store):
+            return found
+        with show_activity(self._reporter, describe_run_step(command)):
+            return make_run_layer(command, lower, self._steps, self._reporter.warn)
 
     def _make_wheels(self, lower: tuple[Layer, ...]) -> Sequence[Layer]:
         plan, interpreter = self._plan, interpreter_identity(self._plan)

@@ -29,7 +29,7 @@ class _Boundary(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except (Exception, KeyboardInterrupt) as exc:
-            raise typer.Exit(report_failure(exc, as_json="--json" in sys.argv, reports=_cache_folder())) from None
+            raise typer.Exit(report_failure(exc, as_json=_wants_json(), reports=_cache_folder())) from None
 
 
 app = typer.Typer(
@@ -61,6 +61,10 @@ def split_command(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return arguments[:index], tuple(arguments[index + 1 :])
 
 
+def _wants_json() -> bool:
+    return "--json" in split_command(sys.argv[1:])[0]
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"reprobox {__version__}")
@@ -78,10 +82,13 @@ def _options(
 
 @app.command("init")
 def init_command(
-    folder: Annotated[Path, typer.Argument(help="The project.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The project.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace a spec that is there.")] = False,
 ) -> None:
-    """Look at a project and write a commented spec.yaml for it."""
+    """Propose a commented spec.yaml for a project.
+
+    Looks at the imports, the requirement files and the paths that the programs write to.
+    """
     from reprobox.workflow import init_project
 
     path = init_project(folder, force=force)
@@ -97,7 +104,11 @@ def lock_command(
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Take the newest versions the spec allows.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Resolve the spec to exact, hashed packages and write the lock beside it."""
+    """Pin every package and the base by hash.
+
+    The lock stands beside the spec, under the same name with .lock; commit both. What an existing lock has pinned stays
+    as it is, as long as the spec still allows it.
+    """
     from reprobox import workflow
 
     project, settings = _open(spec)
@@ -112,10 +123,14 @@ def lock_command(
 
 @app.command("render")
 def render_command(
-    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write; it must be new or empty.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="What to write; it must be new or empty.")],
     spec: SpecArgument = _DEFAULT_SPEC,
 ) -> None:
-    """Write the build context: with it, plain `docker build` makes the same files without reprobox."""
+    """Write a context for plain docker build.
+
+    The folder has the Dockerfile and every file it needs: with it, `docker build` makes the same files offline and
+    without reprobox.
+    """
     from reprobox.workflow import render_project
 
     project, settings = _open(spec)
@@ -125,7 +140,10 @@ def render_command(
 
 @app.command("build")
 def build_command(spec: SpecArgument = _DEFAULT_SPEC, as_json: JsonOption = False) -> None:
-    """Make the image, load it into the engine and check its digest."""
+    """Make the image and load it into the engine.
+
+    Locks first if there is no lock. The same spec, lock and source give the same image digest on every machine.
+    """
     from reprobox.summary import describe_build
     from reprobox.workflow import build_project
 
@@ -142,10 +160,16 @@ def run_command(
     context: typer.Context,
     spec: SpecArgument = _DEFAULT_SPEC,
     gpu: Annotated[bool, typer.Option("--gpu", help="Give the container the NVIDIA GPUs.")] = False,
-    stage: Annotated[str, typer.Option("--stage", help="Run only this stage: prepare, train or predict.")] = "",
+    stage: Annotated[
+        str, typer.Option("--stage", metavar="NAME", help="Run only this stage: prepare, train or predict.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Run the training, seeded; put a command behind `--` to run that instead."""
+    """Run the training, seeded, in its container.
+
+    Builds first where something changed. A command behind `--` runs instead of the spec's own:
+    `reprobox run -- python train.py --epochs 1`.
+    """
     from reprobox.summary import describe_run
     from reprobox.workflow import run_project
 
@@ -163,7 +187,10 @@ def run_command(
 
 @app.command("schema")
 def schema_command() -> None:
-    """Print the JSON schema of the spec, for editors."""
+    """Print the JSON schema of the spec.
+
+    `reprobox init` writes it beside the spec, where editors with a YAML language server find it.
+    """
     from reprobox.spec.schema import spec_schema
 
     _print_json(spec_schema(), indent=2)
@@ -171,7 +198,10 @@ def schema_command() -> None:
 
 @app.command("doctor")
 def doctor_command(as_json: JsonOption = False) -> None:
-    """Look at this machine: engine, store, disk, CPU, GPU, proxy, certificates."""
+    """Check what this machine has and what it lacks.
+
+    Looks at the engine, its image store, the disk, the CPU, the GPU, the proxy and the certificates.
+    """
     from reprobox.summary import describe_findings
     from reprobox.workflow import examine_machine
 

@@ -6,20 +6,21 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from reprobox.reporting import Advance, Reporter
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
 _PLAIN_INTERVAL = 5.0
 """Seconds between two lines about the same task where there is no terminal."""
+_SHORTEST_RATE = 1.0
+"""Seconds that a task must have taken for its rate to mean anything."""
 
 
 def make_reporter(stream: TextIO, environ: Mapping[str, str]) -> Reporter:
     """Return bars for a terminal and plain lines for anything else; ``TERM=dumb`` counts as anything else."""
     if stream.isatty() and environ.get("TERM") != "dumb":
+        from reprobox.bars import TerminalReporter
+
         return TerminalReporter(stream, color="NO_COLOR" not in environ)
     return PlainReporter(stream)
 
@@ -59,23 +60,26 @@ class PlainReporter:
         self._print(f"warning: {text}")
 
     def start_task(self, name: str, total: int | None) -> Advance:
-        """Watch a task; nothing is printed when it ends soon."""
+        """Watch a task; what has no bytes to count is named at once, since it may take long."""
         task = _PlainTask(name, total)
         with self._lock:
             self._tasks[name] = task
+        if total is None:
+            self._print(name)
         return lambda count: self._advance(task, count)
 
     def end_task(self, name: str) -> None:
-        """Print the task's size and rate."""
+        """Print how much it was and how long it took; nothing for nothing."""
         with self._lock:
             task = self._tasks.pop(name, None)
         if task is None:
             return
-        seconds = max(time.monotonic() - task.started, 1e-3)
-        rate = f" at {format_size(task.done / seconds)}/s" if task.done else ""
-        self._print(
-            f"{task.name}: {format_size(task.done)} in {seconds:.1f} s{rate}" if task.done else f"{task.name}: done"
-        )
+        seconds = time.monotonic() - task.started
+        if task.done:
+            rate = f" at {format_size(task.done / seconds)}/s" if seconds >= _SHORTEST_RATE else ""
+            self._print(f"{task.name}: {format_size(task.done)} in {seconds:.1f} s{rate}")
+        elif task.total is None and seconds >= _SHORTEST_RATE:
+            self._print(f"{task.name}: {seconds:.1f} s")
 
     def _advance(self, task: _PlainTask, count: int) -> None:
         task.done += count
@@ -89,55 +93,3 @@ class PlainReporter:
     def _print(self, text: str) -> None:
         with self._lock:
             print(text, file=self._stream, flush=True)
-
-
-class TerminalReporter:
-    """Bars with sizes and rates; they vanish when all tasks are done."""
-
-    def __init__(self, stream: TextIO, *, color: bool) -> None:
-        from rich.console import Console
-
-        self._console = Console(file=stream, no_color=not color, highlight=False, soft_wrap=True)
-        self._progress: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
-        self._lock = Lock()
-
-    def note(self, text: str) -> None:
-        """Print a line above the bars."""
-        self._console.print(text, markup=False)
-
-    def warn(self, text: str) -> None:
-        """Print a yellow line above the bars."""
-        self._console.print(f"warning: {text}", style="yellow", markup=False)
-
-    def start_task(self, name: str, total: int | None) -> Advance:
-        """Add a bar."""
-        with self._lock:
-            progress = self._progress = self._progress or self._start_progress()
-            task = self._tasks[name] = progress.add_task(name, total=total)
-        return lambda count: progress.advance(task, count)
-
-    def end_task(self, name: str) -> None:
-        """Take the bar away; with the last one the display ends."""
-        with self._lock:
-            task = self._tasks.pop(name, None)
-            if self._progress is None or task is None:
-                return
-            self._progress.remove_task(task)
-            if not self._tasks:
-                self._progress.stop()
-                self._progress = None
-
-    def _start_progress(self) -> Progress:
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-        progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=self._console,
-            transient=True,
-        )
-        progress.start()
-        return progress

@@ -10,6 +10,7 @@ from reprobox.engines.base import Engine
 from reprobox.layers.model import LAYER_FORMAT
 from reprobox.layers.store import LayerStore
 from reprobox.lock import Lock, Wheel, spec_digest, spec_keys
+from reprobox.reporting import show_activity
 from reprobox.resolve.base import BaseRequest, BaseResolution, resolve_base
 from reprobox.resolve.torch_builds import choose_torch_backend, list_framework_requirements
 from reprobox.resolve.wheels import WheelRequest, resolve_wheels
@@ -74,16 +75,15 @@ def _some_changed(old: Lock, keys: tuple[tuple[str, str], ...], names: tuple[str
 def _resolve_base(
     spec: Spec, project: Path, supply: Supply, settings: Settings, connect: Callable[[], Engine]
 ) -> BaseResolution:
-    settings.reporter.note("resolving the base")
     request = BaseRequest(spec.python, spec.base, spec.system, project, supply.mirror)
     store = LayerStore(settings.cache)
-    return resolve_base(request, supply.debian_downloads(), connect, store, settings.reporter.warn)
+    with show_activity(settings.reporter, "resolve the base"):
+        return resolve_base(request, supply.debian_downloads(), connect, store, settings.reporter.warn)
 
 
 def _resolve_wheels(
     spec: Spec, project: Path, supply: Supply, settings: Settings, base: BaseResolution, old: Lock | None
 ) -> tuple[Wheel, ...]:
-    settings.reporter.note("resolving packages")
     request = WheelRequest(
         requirements=(*list_framework_requirements(spec.frameworks, spec.cuda), *spec.packages, INSTALLER),
         requirement_file=project / spec.requirements if spec.requirements else None,
@@ -94,4 +94,5 @@ def _resolve_wheels(
         preferences=old.wheels if old else (),
         project=project,
     )
-    return resolve_wheels(request, settings.reporter.warn)
+    with show_activity(settings.reporter, "resolve the packages"):
+        return resolve_wheels(request, settings.reporter.warn)

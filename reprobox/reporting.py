@@ -28,7 +28,10 @@ class Reporter(Protocol):
         """Say one thing to look at; never ends the program."""
 
     def start_task(self, name: str, total: int | None) -> Advance:
-        """Start a progress bar of ``total`` bytes (``None``: unknown); the returned function moves it."""
+        """Start a progress bar of ``total`` bytes; the returned function moves it.
+
+        ``None``: something that takes a while and has no bytes to count.
+        """
 
     def end_task(self, name: str) -> None:
         """Finish the bar of that name."""
@@ -55,19 +58,46 @@ class SilentReporter:
         """Show nothing."""
 
 
+def format_count(count: int, noun: str) -> str:
+    """Return "1 layer" or "2 layers"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+@contextmanager
+def show_activity(reporter: Reporter, name: str) -> Iterator[None]:
+    """Show that ``name`` is going on, as long as the block takes."""
+    reporter.start_task(name, None)
+    try:
+        yield
+    finally:
+        reporter.end_task(name)
+
+
 @contextmanager
 def show_tasks(reporter: Reporter, prefix: str) -> Iterator[ShowProgress]:
-    """Yield a function that takes (name, bytes done, of how many) from any thread and moves that name's bar."""
+    """Yield a function that takes (name, bytes done, of how many) from any thread and moves that name's bar.
+
+    A bar that is not full when the block is left, by a failure say, ends there too.
+    """
     tasks: dict[str, tuple[Advance, int]] = {}
+    unfinished: set[str] = set()
     lock = Lock()
 
     def show(name: str, done: int, total: int) -> None:
         with lock:
             title = f"{prefix} {name}"
-            advance, before = tasks.get(name) or (reporter.start_task(title, total), 0)
+            if name not in tasks:
+                unfinished.add(title)
+                tasks[name] = reporter.start_task(title, total), 0
+            advance, before = tasks[name]
             advance(done - before)
             tasks[name] = advance, done
-            if done >= total > before:
+            if done >= total and title in unfinished:
+                unfinished.remove(title)
                 reporter.end_task(title)
 
-    yield show
+    try:
+        yield show
+    finally:
+        for title in sorted(unfinished):
+            reporter.end_task(title)

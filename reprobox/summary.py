@@ -8,6 +8,7 @@ from reprobox.console import format_size
 from reprobox.doctor import Finding, Status
 from reprobox.outcomes import BuildOutcome, RunOutcome
 from reprobox.records import StageRecord
+from reprobox.reporting import format_count
 
 _MARKS = {Status.OK: "ok  ", Status.WARNING: "warn", Status.FAILED: "FAIL"}
 _MOST_OUTPUTS = 12
@@ -26,7 +27,8 @@ def describe_build(outcome: BuildOutcome) -> str:
             *lines,
             f"image    {outcome.tag}",
             f"digest   {outcome.image_digest}",
-            f"         {len(outcome.layers)} layers, {format_size(total)}; {len(new)} new; {outcome.seconds:.1f} s",
+            f"size     {format_size(total)} in {format_count(len(outcome.layers), 'layer')}, {len(new)} of them new",
+            f"time     {outcome.seconds:.1f} s",
         )
     )
 
@@ -34,13 +36,16 @@ def describe_build(outcome: BuildOutcome) -> str:
 def describe_run(outcome: RunOutcome) -> str:
     """Return how each stage went, the outputs with their hashes, and what went wrong."""
     record = outcome.record
+    shown = record.outputs[:_MOST_OUTPUTS]
+    width = max((len(file.path) for file in shown), default=0)
     lines = [
         *(_describe_stage(stage) for stage in record.stages),
-        *(f"output   {file.path}  sha256:{file.sha256[:16]}…" for file in record.outputs[:_MOST_OUTPUTS]),
+        *(f"output   {file.path:{width}}  sha256:{file.sha256[:16]}…" for file in shown),
         *_describe_rest(len(record.outputs) - _MOST_OUTPUTS),
         *(f"missing  {name}: the spec declares it, the run did not leave it" for name in record.missing_outputs),
         *(f"warning  {text}" for text in (*record.warnings, *record.runtime.warnings)),
         f"seed     {record.seed}, level {record.level}",
+        f"outputs  {outcome.folder / 'output'}",
         f"record   {outcome.folder / 'run.json'}",
     ]
     return "\n".join(lines)
@@ -67,10 +72,13 @@ def _describe_rest(count: int) -> Iterable[str]:
 
 
 def describe_findings(findings: Iterable[Finding]) -> str:
-    """Return one line a finding, with its hint below it."""
+    """Return one line a finding, with its hint below it, and what they come to."""
+    findings = tuple(findings)
     lines = []
     for finding in findings:
         lines.append(f"{_MARKS[finding.status]}  {finding.name:13} {finding.detail}")
         if finding.hint:
             lines.append(f"{'':20}→ {finding.hint}")
+    failed = sum(finding.status is Status.FAILED for finding in findings)
+    lines.append(f"{format_count(failed, 'thing')} to put right" if failed else "ready to build and run")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reprobox.blobs import BlobStore
 from reprobox.lock import DebPackage, PythonTarget, Wheel
-from reprobox.reporting import show_tasks
+from reprobox.reporting import Advance, format_count, show_tasks
 from reprobox.settings import Settings
 
 if TYPE_CHECKING:  # read when something has to be fetched: a build with nothing new pays for none of it
@@ -61,12 +61,14 @@ class Supply:
         """Return sha256 -> file for locked Debian packages, which archives may have moved."""
         from reprobox.resolve.deb_downloads import fetch_packages
 
-        total = sum(package.size for package in packages)
-        task = f"download {len(packages)} Debian packages"
-        advance, before = self._settings.reporter.start_task(task, total), dict[str, int]()
+        reporter = self._settings.reporter
+        bar: tuple[str, Advance] | None = None
+        before = dict[str, int]()
 
         def show(name: str, done: int, total: int) -> None:
-            advance(done - before.get(name, 0))
+            nonlocal bar
+            bar = bar or self._start_deb_bar(packages)
+            bar[1](done - before.get(name, 0))
             before[name] = done
 
         try:
@@ -74,4 +76,11 @@ class Supply:
                 packages, self.blobs, mirror=self.mirror, snapshot=snapshot, http=self.config.http, progress=show
             )
         finally:
-            self._settings.reporter.end_task(task)
+            if bar is not None:
+                reporter.end_task(bar[0])
+
+    def _start_deb_bar(self, packages: Sequence[DebPackage]) -> tuple[str, Advance]:
+        """One bar for all packages that are still to come: there are too many, and too small, for one each."""
+        missing = [package for package in packages if self.blobs.find(package.sha256) is None]
+        task = f"download {format_count(len(missing), 'Debian package')}"
+        return task, self._settings.reporter.start_task(task, sum(package.size for package in missing))

@@ -176,7 +176,7 @@ def _plan_project(project: Project, settings: Settings) -> _Planned:
     loaded = read_spec(project.spec_path)
     spec = loaded.spec
     if not project.lock_path.exists():
-        settings.reporter.note(f"no lock yet: resolving {project.spec_path}")
+        settings.reporter.note(f"no lock yet: locking {project.spec_path}")
         lock_project(project, settings)
     lock = load_lock(project, spec)
     source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name))

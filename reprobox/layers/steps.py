@@ -109,6 +109,21 @@ class StepRunner:
         return self._tags[key]
 
 
+def describe_run_step(command: str) -> str:
+    """Return a step's layer's name for people."""
+    return f"run: {command.strip().partition(chr(10))[0][:60]}"
+
+
+def find_run_layer(command: str, lower: Sequence[Layer], store: LayerStore) -> Layer | None:
+    """Return the layer of a step that has been made before on these layers."""
+    return store.find(_run_layer_key(command, lower))
+
+
+def _run_layer_key(command: str, lower: Sequence[Layer]) -> str:
+    environment = " ".join(f"{name}={value}" for name, value in STEP_ENV.items())
+    return f"run {environment}\n{command}\non " + " ".join(layer.diff_id for layer in lower)
+
+
 def make_run_layer(
     command: str, lower: Sequence[Layer], steps: StepRunner, on_warning: Callable[[str], None] | None = None
 ) -> Layer:
@@ -116,9 +131,7 @@ def make_run_layer(
 
     With ``on_warning`` the line is run twice, and told about where the two runs left different files.
     """
-    key = f"run {' '.join(f'{name}={value}' for name, value in STEP_ENV.items())}\n{command}\non "
-    key += " ".join(layer.diff_id for layer in lower)
-    what = f"run: {command.strip().partition(chr(10))[0][:60]}"
+    key, what = _run_layer_key(command, lower), describe_run_step(command)
 
     def collect(tree: Tree) -> None:
         chunks = steps.export(lower, ("/bin/sh", "-e", "-c", command), what=what)

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reprobox import __version__
-from reprobox.cli import app, split_command
+from reprobox.cli import app, main, split_command
 from reprobox.errors import LockError, Problem, SpecError
 from reprobox.failure import report_failure
 
@@ -102,3 +102,19 @@ def test_a_bug_leaves_a_report_and_no_traceback(capsys, tmp_path):
 def test_ctrl_c_is_exit_code_130(capsys, tmp_path):
     assert report_failure(KeyboardInterrupt(), as_json=False, reports=tmp_path) == 130
     assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_help_fits_eighty_columns_and_cuts_no_sentence(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in ("", "init", "lock", "render", "build", "run", "schema", "doctor"):
+        text = run(*filter(None, (command,)), "--help").stdout
+        assert "..." not in text.replace("[ARGS]...", "")
+        assert max(map(len, text.splitlines())) <= 80
+
+
+def test_json_behind_two_dashes_is_the_programs(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["reprobox", "run", "/nowhere", "--", "python", "x.py", "--json"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert capsys.readouterr().out == ""

@@ -1,10 +1,19 @@
-"""How progress looks where there is no terminal."""
+"""How progress looks, on a terminal and without one."""
 
 import io
+import re
+from contextlib import suppress
 
 import pytest
 
 from reprobox.console import PlainReporter, format_size, make_reporter
+from reprobox.reporting import format_count, show_activity, show_tasks
+
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
+
+def strip_codes(text):
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
 @pytest.mark.parametrize(
@@ -33,3 +42,83 @@ def test_warnings_say_that_they_are():
     out = io.StringIO()
     PlainReporter(out).warn("the index did not answer")
     assert out.getvalue() == "warning: the index did not answer\n"
+
+
+def test_nothing_done_is_nothing_said():
+    out = io.StringIO()
+    reporter = PlainReporter(out)
+    reporter.start_task("download 3 Debian packages", 1_000_000)
+    reporter.end_task("download 3 Debian packages")
+    assert out.getvalue() == ""
+
+
+def test_an_instant_task_has_no_rate():
+    out = io.StringIO()
+    reporter = PlainReporter(out)
+    reporter.start_task("torch", 1000)(1000)
+    reporter.end_task("torch")
+    assert out.getvalue() == "torch: 1.0 kB in 0.0 s\n"
+
+
+def test_a_task_without_bytes_is_named_at_its_start():
+    out = io.StringIO()
+    with show_activity(PlainReporter(out), "resolve the packages"):
+        assert out.getvalue() == "resolve the packages\n"
+    assert out.getvalue() == "resolve the packages\n"
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    return _Terminal()
+
+
+def test_a_bar_has_name_size_and_fits_the_line(terminal):
+    reporter = make_reporter(terminal, {"TERM": "xterm", "NO_COLOR": "1"})
+    name = "download tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl"
+    reporter.start_task(name, 2_000_000)
+    reporter.end_task(name)
+    shown = next(line for line in re.split(r"[\r\n]", strip_codes(terminal.getvalue())) if "MB" in line)
+    assert shown.rstrip().endswith(" 0 B of 2.0 MB")
+    assert shown.startswith("download tensorflow-2.21.0")
+    assert len(shown.rstrip()) <= 80
+
+
+def test_no_color_means_no_color(terminal):
+    reporter = make_reporter(terminal, {"TERM": "xterm", "NO_COLOR": "1"})
+    reporter.warn("odd")
+    assert terminal.getvalue() == "warning: odd\n"
+
+
+def test_a_warning_has_a_color_otherwise(terminal):
+    make_reporter(terminal, {"TERM": "xterm"}).warn("odd")
+    assert strip_codes(terminal.getvalue()) == "warning: odd\n" != terminal.getvalue()
+
+
+def test_a_long_note_is_not_cut_into_lines(terminal):
+    text = "a path of " + "x" * 100
+    make_reporter(terminal, {"TERM": "xterm"}).note(text)
+    assert terminal.getvalue() == text + "\n"
+
+
+def test_the_cursor_is_shown_again_after_a_failure(terminal):
+    reporter = make_reporter(terminal, {"TERM": "xterm"})
+    with suppress(ValueError), show_tasks(reporter, "download") as show:
+        show("torch", 10, 100)
+        raise ValueError
+    assert terminal.getvalue().rindex(SHOW_CURSOR) > terminal.getvalue().rindex(HIDE_CURSOR)
+
+
+def test_a_dumb_terminal_gets_plain_lines(terminal):
+    assert isinstance(make_reporter(terminal, {"TERM": "dumb"}), PlainReporter)
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 layers"), (1, "1 layer"), (2, "2 layers")])
+def test_one_is_singular(count, text):
+    assert format_count(count, "layer") == text
