@@ -1,0 +1,91 @@
+"""The full build: torch and TensorFlow from downloaded wheels, nothing cached, against BuildKit with uv and with pip."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from measuring import Figure, Row, make_ratio
+from workbench import REPOSITORY, Workbench
+
+OURS, UV, UV_PLAIN, PIP = "reprobox", "uv --compile-bytecode", "uv without bytecode", "pip"
+_TAG = "reprobox/bench-frameworks:latest"
+_SENT = re.compile(r"transferring context: \S+ ([0-9.]+)s done")
+
+
+def measure_full_build(bench: Workbench, rounds: int) -> list[Row]:
+    """Measure all four sides, in turn, ``rounds`` times; leave our image in the engine."""
+    project, base = bench.copy_project("frameworks"), bench.copy_project("base")
+    context = bench.make_context("frameworks")
+    template = bench.make_cache("template", bench.downloads, "blobs")
+    # Both sides stand on the same base, which both have.
+    bench.reprobox("build", base, cache=template)
+    sides: dict[str, Callable[[], float]] = {
+        OURS: lambda: _build_ours(bench, project, template),
+        UV: lambda: _build_theirs(bench, context, "uv", "--compile-bytecode"),
+        UV_PLAIN: lambda: _build_theirs(bench, context, "uv", ""),
+        PIP: lambda: _build_theirs(bench, context, "pip", ""),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, build in sides.items():
+            os.sync()  # what the one before has not written yet is not this one's to wait for
+            seconds[name].append(build())
+            print(f"  {name}: {seconds[name][-1]:.1f} s", flush=True)
+    return _make_rows({name: Figure(tuple(values)) for name, values in seconds.items()})
+
+
+def _make_rows(figures: dict[str, Figure]) -> list[Row]:
+    ours, uv, plain, pip = (figures[name] for name in (OURS, UV, UV_PLAIN, PIP))
+    what = "full build / BuildKit with"
+    return [
+        Row(
+            f"{what} `uv pip install --compile-bytecode`",
+            make_ratio(ours, uv),
+            "x",
+            1.0,
+            "like for like: reprobox's image holds the bytecode too",
+            {OURS: ours, UV: uv},
+        ),
+        Row(
+            f"{what} `pip install`",
+            make_ratio(ours, pip),
+            "x",
+            0.5,
+            "pip compiles bytecode by default",
+            {OURS: ours, PIP: pip},
+        ),
+        Row(
+            f"{what} `uv pip install`",
+            make_ratio(ours, plain),
+            "x",
+            None,
+            "not like for like: uv leaves the bytecode out, and every start of a container then compiles again",
+            {OURS: ours, UV_PLAIN: plain},
+        ),
+    ]
+
+
+def _build_ours(bench: Workbench, project: Path, template: Path) -> float:
+    _forget(bench)
+    shutil.rmtree(bench.folder / "round", ignore_errors=True)
+    cache = bench.make_cache("round", template, "blobs", "layers")
+    return bench.reprobox("build", project, cache=cache)[0]
+
+
+def _build_theirs(bench: Workbench, context: Path, tool: str, flags: str) -> float:
+    _forget(bench)
+    dockerfile = REPOSITORY / "benchmarks" / "buildkit" / f"{tool}.Dockerfile"
+    argv = ["--progress=plain", "-f", dockerfile, "-t", _TAG, "--build-arg", f"FLAGS={flags}", context]
+    return bench.docker("build", *argv)[0]
+
+
+def _forget(bench: Workbench) -> None:
+    """Have the engine know the base and nothing else."""
+    if bench.docker("image", "ls", "-q", _TAG)[1].strip():
+        bench.docker("image", "rm", "-f", _TAG)
+    bench.docker("image", "prune", "-f")
+    bench.docker("builder", "prune", "-a", "-f")

@@ -1,0 +1,3 @@
+"""Nothing to train: the benchmark changes this file and builds again."""
+
+print("hello")

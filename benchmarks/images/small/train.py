@@ -1,0 +1,3 @@
+"""A script that imports NumPy and nothing else."""
+
+import numpy  # noqa: F401

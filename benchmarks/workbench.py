@@ -1,0 +1,97 @@
+"""Where everything is measured: one private engine for both sides, the downloads, the specs, a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from measuring import time_process
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY / "tests" / "engine"))
+
+from engine_daemons import Daemon  # noqa: E402
+from engine_packages import CACHE, why_not  # noqa: E402
+
+ENGINE = "docker-26.1-graph"
+_BIN = Path(sys.executable).parent
+
+__all__ = ["ENGINE", "Workbench", "why_not"]
+
+
+class Workbench:
+    """Downloads are kept from one benchmark to the next; everything else is made anew and removed at the end."""
+
+    def __init__(self) -> None:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=CACHE))
+        self.downloads = Path(os.environ.get("REPROBOX_CACHE", CACHE / "reprobox"))
+        self._daemon = Daemon(ENGINE)
+        self.environ = {**os.environ, **self._daemon.environ, "DOCKER_BUILDKIT": "1", "HOME": str(self.folder)}
+        self.data_root = self._daemon.data / "root"
+
+    def __enter__(self) -> Self:
+        self.engine = self._daemon.start().info()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._daemon.stop()
+        shutil.rmtree(self.folder)
+
+    def reprobox(self, *arguments: str | Path, cache: Path | None = None) -> tuple[float, str]:
+        """Time one command of the program."""
+        environ = {**self.environ, "REPROBOX_CACHE": str(cache or self.downloads)}
+        return time_process([_BIN / "reprobox", *arguments], environ)
+
+    def docker(self, *arguments: str | Path) -> tuple[float, str]:
+        """Time one command of the engine's own client."""
+        return time_process([self._find_docker(), *arguments], self.environ)
+
+    def copy_project(self, name: str, *, cache: Path | None = None) -> Path:
+        """Return a copy of a spec with its lock; locked anew on the day the archive drops a package of it."""
+        target = self.folder / "projects" / name
+        shutil.copytree(REPOSITORY / "benchmarks" / "images" / name, target)
+        try:
+            self.reprobox("render", target, "-o", self.folder / "rendered" / name, cache=cache)
+        except RuntimeError as error:
+            if "lock --upgrade" not in str(error):
+                raise
+            self.reprobox("lock", "--upgrade", target, cache=cache)
+            self.reprobox("render", target, "-o", self.folder / "rendered" / name, cache=cache)
+        return target
+
+    def make_context(self, name: str) -> Path:
+        """Return BuildKit's side of a project: the same wheels, the lock as requirements, uv's program."""
+        rendered, context = self.folder / "rendered" / name / "wheels", self.folder / "contexts" / name
+        (context / "wheels").mkdir(parents=True)
+        for wheel in rendered.glob("*.whl"):
+            os.link(wheel, context / "wheels" / wheel.name)
+        shutil.copy(rendered / "requirements.lock", context)
+        shutil.copy(_BIN / "uv", context)
+        return context
+
+    def make_cache(self, name: str, source: Path, *parts: str) -> Path:
+        """Return a new cache that starts with some parts of another one, as links."""
+        target = self.folder / name
+        for part in parts:
+            if (source / part).is_dir():
+                shutil.copytree(source / part, target / part, copy_function=os.link)
+        return target
+
+    def _find_docker(self) -> str:
+        found = shutil.which("docker", path=self.environ["PATH"])
+        assert found is not None
+        return found
+
+
+def parse_json(output: str) -> Any:  # noqa: ANN401 — whatever the program printed
+    """Return the JSON object among a program's lines."""
+    return json.loads(next(line for line in output.splitlines() if line.startswith("{")))
