@@ -46,6 +46,8 @@ class ImageBase:
     """As the spec wrote it, with the manifest digest where a registry gave one (``name@sha256:…``)."""
     config_digest: str
     diff_ids: tuple[str, ...]
+    env: tuple[str, ...]
+    """Its environment, ``NAME=value``, sorted; the image built on it keeps what is not set anew."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,12 @@ def _check_diff_ids(value: object) -> str:
     return next((problem for item in value if (problem := _DIGEST(item))), "")
 
 
+def _check_env(value: object) -> str:
+    if not isinstance(value, tuple):
+        return "not a list of variables"
+    return next((problem for item in value if (problem := _VARIABLE(item))), "")
+
+
 def _check_nothing(value: object) -> str:
     return ""
 
@@ -69,6 +75,7 @@ def _check_nothing(value: object) -> str:
 _SHA256 = _match("[0-9a-f]{64}", "a sha256 in lower-case hexadecimal")
 _DIGEST = _match("sha256:[0-9a-f]{64}", 'a digest, "sha256:" and 64 hexadecimal digits')
 _TEXT = _match(r"[!-~]{1,200}", "a short text without spaces")
+_VARIABLE = _match(r"[A-Za-z_][A-Za-z0-9_]*=[ -~]*", "a variable, NAME=value, in printable characters", 4000)
 _WORD = _match(r"[a-z0-9][a-z0-9-]*", "a word of lower-case letters, digits and dashes")
 
 CHECKS: dict[str, Check] = {
@@ -99,6 +106,7 @@ CHECKS: dict[str, Check] = {
     "ImageBase.reference": _match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*", "an image reference", 1000),
     "ImageBase.config_digest": _DIGEST,
     "ImageBase.diff_ids": _check_diff_ids,
+    "ImageBase.env": _check_env,
     "ArchiveBase.path": _check_path,
     "ArchiveBase.sha256": _SHA256,
 }

@@ -167,8 +167,8 @@ class _Reader:
             values = {key: value for key, value in table.items() if key != "package"}
             packages = self.read_packages(table, "package", "[[base.package]]")
             return self.read_fields(DebianBase, {**values, "packages": packages}, "[base]")
-        if kind == "image" and isinstance(table.get("diff_ids"), list):
-            table["diff_ids"] = tuple(table["diff_ids"])
+        if kind == "image":
+            table |= {key: tuple(value) for key, value in table.items() if isinstance(value, list)}
         return self.read_fields(_BASES[kind], table, "[base]")
 
     def read_packages(self, parent: Mapping[str, Any], key: str, header: str) -> tuple[DebPackage, ...]:

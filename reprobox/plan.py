@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from reprobox.determinism import decide_environment, decide_switches
@@ -55,14 +56,14 @@ class Plan:
     lock_digest: str
 
 
-IMAGE_PATH = "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""The image's PATH: the environment of packages first."""
+VENV_BIN = "/opt/venv/bin"
+"""First in the image's PATH."""
 _FIXED_ENVIRONMENT = {
     "HOME": "/home/reprobox",
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
     "LOGNAME": "reprobox",
-    "PATH": IMAGE_PATH,
+    "PATH": f"{VENV_BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     # The source is not writable inside, and bytecode of packages is already there.
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONNOUSERSITE": "1",
@@ -81,7 +82,7 @@ def make_plan(spec: Spec, lock: Lock, source: tuple[SourceFile, ...]) -> Plan:
         seed=spec.seed,
         level=spec.determinism.level,
         switches=tuple(switches.items()),
-        env=tuple(sorted({**_FIXED_ENVIRONMENT, **decide_environment(switches), **spec.env}.items())),
+        env=_fill_environment(lock, decide_environment(switches), spec.env),
         base=lock.base,
         python=lock.python,
         system=lock.system,
@@ -92,6 +93,13 @@ def make_plan(spec: Spec, lock: Lock, source: tuple[SourceFile, ...]) -> Plan:
         spec_digest=spec_digest(spec),
         lock_digest=lock_digest(lock),
     )
+
+
+def _fill_environment(lock: Lock, level: Mapping[str, str], own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Put the layers of the environment over each other: the base image's, ours, the level's, the spec's."""
+    base = dict(item.split("=", 1) for item in lock.base.env) if isinstance(lock.base, ImageBase) else {}
+    path = f"{VENV_BIN}:{base['PATH']}" if "PATH" in base else _FIXED_ENVIRONMENT["PATH"]
+    return tuple(sorted({**base, **_FIXED_ENVIRONMENT, "PATH": path, **level, **own}.items()))
 
 
 def plan_stages(spec: Spec) -> tuple[StagePlan, ...]:

@@ -132,7 +132,8 @@ def _pin_image(base: Base, engine: Engine, store: LayerStore) -> _Pinned:
             f"base: the image {name} is {saved.config_digest}, not {wanted}",
             hint="load the right image, or write the digest it has now if that is the one you mean",
         )
-    pinned = ImageBase(name, saved.config_digest, tuple(layer.diff_id for layer in saved.layers))
+    diff_ids = tuple(layer.diff_id for layer in saved.layers)
+    pinned = ImageBase(name, saved.config_digest, diff_ids, tuple(sorted(saved.env)))
     return _Pinned(pinned, saved.layers, _find_path(saved))
 
 

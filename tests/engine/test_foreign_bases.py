@@ -65,7 +65,9 @@ def resolve(engine, tmp_path, base, python="3.11", system=()):
 
 def test_a_local_image_is_pinned_by_its_sha256(engine, image, tmp_path):
     found, layers = resolve(engine, tmp_path, Base(image=_TAG, sha256=image.config_digest.removeprefix("sha256:")))
-    assert found.base == ImageBase(_TAG, image.config_digest, image.diff_ids)
+    assert isinstance(found.base, ImageBase)
+    assert (found.base.reference, found.base.config_digest) == (_TAG, image.config_digest)
+    assert found.base.diff_ids == image.diff_ids
     assert found.python.executable == "/usr/bin/python3.11"
     assert [layer.diff_id for layer in layers] == list(image.diff_ids)
 
@@ -107,7 +109,7 @@ def test_a_registry_image_is_pinned_by_its_manifest_and_fetched_again_where_it_i
 
 
 def test_an_image_that_is_not_the_locked_one_any_more_is_refused(engine, image, tmp_path):
-    base = ImageBase(_TAG, "sha256:" + "0" * 64, ("sha256:" + "1" * 64,))
+    base = ImageBase(_TAG, "sha256:" + "0" * 64, ("sha256:" + "1" * 64,), ())
     with pytest.raises(BuildError, match="but the lock has sha256:0000"):
         read_base_layers(base, tmp_path, engine, LayerStore(tmp_path))
 

@@ -141,5 +141,5 @@ def test_no_change_has_nothing_to_say_and_a_first_lock_says_everything():
 
 
 def test_another_kind_of_base_is_named():
-    image = ImageBase("debian@sha256:" + "a" * 64, "sha256:" + "b" * 64, ("sha256:" + "c" * 64,))
+    image = ImageBase("debian@sha256:" + "a" * 64, "sha256:" + "b" * 64, ("sha256:" + "c" * 64,), ())
     assert describe_changes(make_lock(), make_lock(base=image)) == [f"base: Debian bookworm → {image.reference}"]

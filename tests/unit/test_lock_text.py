@@ -17,6 +17,7 @@ HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 DIGEST = HEX.map(lambda text: f"sha256:{text}")
 SIZE = st.integers(0, 2**53 - 1)
 NAME = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,5})?", fullmatch=True)
+VARIABLE = st.from_regex(r"[A-Z_]{1,8}=[ -~]{0,20}", fullmatch=True)
 VERSION = st.from_regex(r"[1-9][0-9]?\.[0-9]{1,2}(\.[0-9]{1,2})?(\+cpu|\+cu130)?", fullmatch=True)
 
 
@@ -40,7 +41,13 @@ BASES = st.one_of(
         st.just("20260101T000000Z"),
         st.lists(DEBS, max_size=4, unique_by=lambda deb: deb.name).map(lambda debs: tuple(sorted(debs))),
     ),
-    st.builds(ImageBase, st.just("debian@sha256:" + "a" * 64), DIGEST, st.lists(DIGEST, min_size=1).map(tuple)),
+    st.builds(
+        ImageBase,
+        st.just("debian@sha256:" + "a" * 64),
+        DIGEST,
+        st.lists(DIGEST, min_size=1).map(tuple),
+        st.lists(VARIABLE, max_size=3, unique=True).map(lambda env: tuple(sorted(env))),
+    ),
     st.builds(ArchiveBase, st.just("base/root fs.tar"), HEX),
 )
 LOCKS = st.builds(
