@@ -80,6 +80,11 @@ class FakeEngine:
         """Describe a small local engine."""
         return replace(_INFO, store=self.store)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its images are called."""
+        return tuple(self._names)
+
     def find_image(self, reference: str) -> EngineImage | None:
         """Return the image that a name or an ID names."""
         held = self._images.get(self._names.get(reference, reference))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from reprobox.engines.base import EngineGone, EngineImage, EngineInfo, ImageStore, StoreKind
+from reprobox.engines.owners import name_temporary
 from reprobox.errors import EngineError
 from reprobox.image.archive import archive_chunks, archive_size
 from reprobox.image.assemble import Image
@@ -50,15 +51,15 @@ def load_image(
     if engine.find_image(tag) == wanted:
         return wanted.engine_id
     # Under a name of its own until it is whole: the containerd store names an image before it has unpacked it,
-    # and keeps the name when that fails.
-    loading = f"reprobox-loading:{image.config_digest.partition(':')[2]}"
+    # and keeps the name when that fails. It is this process's alone: another build of the same image neither takes
+    # it away nor finds half of its work under it.
+    loading = name_temporary("reprobox-loading")
     try:
         _send_what_is_missing(engine, image, loading, store, on_progress)
-        # By its ID: another build of the same image may have taken the name away by now.
-        _check_loaded(engine.find_image(wanted.engine_id) or engine.find_image(loading), wanted)
+        _check_loaded(engine.find_image(loading), wanted)
         engine.tag_image(wanted.engine_id, tag)
     except EngineGone:
-        raise  # there is nobody to tidy up with; the next load under this name replaces what is there
+        raise  # there is nobody to tidy up with; the next process to connect does
     except BaseException:
         engine.remove_image(loading)
         raise

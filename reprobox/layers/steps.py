@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from reprobox.engines.base import Engine
+from reprobox.engines.owners import name_temporary
 from reprobox.errors import BuildError
 from reprobox.image import assemble_image, load_image
 from reprobox.layers.model import EPOCH, Layer
@@ -103,7 +103,7 @@ class StepRunner:
         """Have the engine hold an image of these layers until the runner is closed; return its name."""
         key = tuple(layer.diff_id for layer in lower)
         if key not in self._tags:
-            tag = f"reprobox/step:{secrets.token_hex(6)}"
+            tag = name_temporary("reprobox/step")
             load_image(self._engine, assemble_image(lower, architecture=self._architecture), tag, self.store)
             self._tags[key] = tag
         return self._tags[key]

@@ -15,7 +15,7 @@ from engine_images import make_image, run_shell
 
 from reprobox.engines.base import ContainerSpec, Mount
 from reprobox.engines.docker import connect
-from reprobox.engines.docker.owners import OWNER_LABEL, name_owner
+from reprobox.engines.owners import OWNER_LABEL, name_owner
 from reprobox.errors import EngineError, Interrupted
 from reprobox.image import load_image
 

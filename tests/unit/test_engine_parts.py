@@ -11,7 +11,7 @@ from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.describe import _gpu_runtimes, _store_kind
 from reprobox.engines.docker.errors import refusal, translate_errors
 from reprobox.engines.docker.memory import peak_of
-from reprobox.engines.docker.owners import is_gone, name_owner
+from reprobox.engines.owners import is_gone, is_temporary_gone, name_owner, name_temporary
 from reprobox.layers.model import EPOCH
 
 
@@ -49,6 +49,20 @@ def test_nothing_is_known_of_processes_elsewhere(position):
 @pytest.mark.parametrize("owner", ["", "nonsense", "a/b", "////", "a/b/c/-1/d"])
 def test_a_label_that_is_not_ours_is_left_alone(owner):
     assert not is_gone(owner)
+
+
+def test_a_temporary_image_s_name_says_whether_its_process_lives():
+    name = name_temporary("reprobox/step")
+    assert not is_temporary_gone(name)
+    assert is_temporary_gone(name.replace(f"-{os.getpid()}-", "-999999999-"))
+    host, _, rest = name.partition("-")
+    assert not is_temporary_gone(f"{host[:-1]}x-{rest}".replace(f"-{os.getpid()}-", "-999999999-"))
+    assert len(name.rpartition(":")[2]) <= 128
+
+
+@pytest.mark.parametrize("name", ["", "reprobox/step:latest", "reprobox/step:0123456789ab", "x:a-b-c-d-e-f"])
+def test_a_name_that_nobody_made_here_is_left_alone(name):
+    assert not is_temporary_gone(name)
 
 
 def configure(**settings):

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import tarfile
 from itertools import islice
 from pathlib import Path
@@ -196,9 +197,8 @@ def test_an_engine_that_makes_an_image_of_its_own_is_found_out():
 
     class Meddling(FakeEngine):
         def load_archive(self, chunks):
-            list(chunks)
-            super().load_archive(archive_chunks(other, "x:1", frozenset(), read))
-            self.tag_image("x:1", f"reprobox-loading:{image.config_digest[7:]}")
+            name = re.search(rb"reprobox-loading:[0-9a-f-]+", b"".join(chunks))[0].decode()
+            super().load_archive(archive_chunks(other, name, frozenset(), read))
 
     image, engine = assemble_image([BASE]), Meddling()
     with pytest.raises(EngineError, match=f"calls it {other.config_digest} instead of {image.config_digest}"):
@@ -209,5 +209,4 @@ def test_an_engine_that_makes_an_image_of_its_own_is_found_out():
 def test_nothing_is_left_under_the_name_used_while_loading():
     engine, image = FakeEngine(), assemble_image([BASE])
     load_image(engine, image, "demo:1", Store())
-    assert engine.find_image(f"reprobox-loading:{image.config_digest[7:]}") is None
-    assert engine.find_image("demo:1") is not None
+    assert [*engine.names] == ["demo:1"]

@@ -11,7 +11,7 @@ import docker
 import docker.errors
 
 from reprobox.engines.docker.errors import translate_errors
-from reprobox.engines.docker.owners import OWNER_LABEL, is_gone, name_owner
+from reprobox.engines.owners import OWNER_LABEL, is_gone, name_owner
 from reprobox.errors import EngineError
 
 _GRACE = 2

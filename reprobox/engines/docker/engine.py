@@ -26,6 +26,7 @@ class DockerEngine:
         self._steps = Steps(client, self._containers)
         self._info: EngineInfo | None = None
         self._containers.sweep()
+        self._images.sweep()
 
     def info(self) -> EngineInfo:
         """Ask the engine about itself, once."""

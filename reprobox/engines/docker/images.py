@@ -12,6 +12,8 @@ import docker.errors
 from reprobox.engines.base import EngineImage
 from reprobox.engines.docker.calls import fetch_stream, send_stream
 from reprobox.engines.docker.errors import refusal, translate_errors
+from reprobox.engines.owners import TEMPORARY_REPOSITORIES, is_temporary_gone
+from reprobox.errors import EngineError
 
 _MOST_INSPECTED = 200
 _CREATED = 315_532_800
@@ -71,6 +73,15 @@ class Images:
         """Forget a name; remove the image when it was the last one. Absent is fine."""
         with translate_errors(f"removing the image {reference}"), suppress(docker.errors.NotFound):
             self._client.remove_image(reference)
+
+    def sweep(self) -> None:
+        """Remove the temporary images whose process was killed before it could."""
+        with translate_errors("listing images"):
+            found = self._client.images(filters={"reference": list(TEMPORARY_REPOSITORIES)})
+        for name in (name for one in found for name in one.get("RepoTags") or ()):
+            if is_temporary_gone(name):
+                with suppress(EngineError):  # two builds may sweep at once, and tidying never fails a command
+                    self.remove_image(name)
 
     def pull_image(self, reference: str) -> str:
         """Pull from a registry; return ``name@sha256:…``."""
