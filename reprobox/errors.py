@@ -57,9 +57,16 @@ class SpecError(ReproboxError):
 
 
 class LockError(ReproboxError):
-    """The lock is missing, stale, damaged, or cannot be made."""
+    """The lock is missing, stale, damaged, or cannot be made.
+
+    ``about`` is the package that cannot be had, where it is one: the spec may name it.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, hint: str | None = None, about: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.about = about
 
 
 class EngineError(ReproboxError):

@@ -57,20 +57,26 @@ def init_project(folder: Path, *, force: bool) -> Path:
 
 def lock_project(project: Project, settings: Settings, *, upgrade: bool = False) -> LockOutcome:
     """Resolve the spec and write the lock, if it changes."""
+    from reprobox.blame import find_culprits
     from reprobox.engines.docker import connect
     from reprobox.locking import resolve_spec
 
-    spec = _load_possible_spec(project)
+    loaded = _load_possible_spec(project)
     old = _read_lock_if_there(project)
-    lock = resolve_spec(
-        spec,
-        project.folder,
-        old,
-        settings,
-        lambda: connect(settings.environ),
-        requirement_text=_requirement_text(project, spec),
-        upgrade=upgrade,
-    )
+    try:
+        lock = resolve_spec(
+            loaded.spec,
+            project.folder,
+            old,
+            settings,
+            lambda: connect(settings.environ),
+            requirement_text=_requirement_text(project, loaded.spec),
+            upgrade=upgrade,
+        )
+    except LockError as exc:
+        if problems := find_culprits(loaded, exc):
+            raise SpecError(problems) from exc
+        raise
     text = format_lock(lock)
     written = old is None or format_lock(old) != text
     if written:
@@ -183,7 +189,7 @@ def _plan_project(project: Project, settings: Settings) -> _Planned:
     return _Planned(loaded, make_plan(spec, lock, source))
 
 
-def _load_possible_spec(project: Project) -> Spec:
+def _load_possible_spec(project: Project) -> LoadedSpec:
     """Read the spec and refuse combinations that were never published, before anything is asked of the network."""
     from reprobox.resolve.compat import check_frameworks
 
@@ -192,7 +198,7 @@ def _load_possible_spec(project: Project) -> Spec:
     found = check_frameworks(spec.frameworks, spec.python, spec.cuda, spec.cudnn)
     if found:
         raise SpecError(tuple(loaded.problem(one.key, one.message, one.hint) for one in found))
-    return spec
+    return loaded
 
 
 def _read_lock_if_there(project: Project) -> Lock | None:

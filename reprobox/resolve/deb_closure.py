@@ -11,15 +11,17 @@ from reprobox.resolve.deb_index import Clause, PackageIndex, Record, Relation
 
 
 class UnknownPackages(LockError):
-    """Wanted packages that the archive does not have; ``names`` maps each to names like it."""
+    """Wanted packages that the archive does not have; ``problems`` maps each to a message and a hint."""
 
     def __init__(self, suite: str, names: dict[str, tuple[str, ...]]) -> None:
-        self.names = names
-        lines = [
-            f"Debian {suite} has no package {name!r}" + (f"; did you mean {_join(near)}?" if near else "")
+        self.problems = {
+            name: (
+                f"Debian {suite} has no package {name!r}",
+                f"did you mean {_join(near)}?" if near else "names are those of `apt-get install`, without versions",
+            )
             for name, near in names.items()
-        ]
-        super().__init__("\n".join(lines), hint="names are those of `apt-get install`, without versions")
+        }
+        super().__init__("\n".join(f"{message}; {hint}" for message, hint in self.problems.values()))
 
 
 def choose_packages(

@@ -30,7 +30,7 @@ def explain_refusal(message: str, question: Question, config: PythonConfig, drop
     if not dropped:
         return error
     besides = f"\n  besides, this could not be reached: {', '.join(dropped)}"
-    return LockError(error.message + besides, hint=error.hint)
+    return LockError(error.message + besides, hint=error.hint, about=error.about)
 
 
 def explain_no_build(backend: str, refusal: str, config: PythonConfig) -> LockError:
@@ -44,6 +44,7 @@ def explain_no_build(backend: str, refusal: str, config: PythonConfig) -> LockEr
         f"{name} {version}: the {backend} build is in no index or find-links folder of this machine, and PyTorch's own"
         " index cannot be reached",
         hint="name a folder or index that has it, in the spec's `indexes` or in pip's or uv's configuration",
+        about=name,
     )
 
 
@@ -54,6 +55,7 @@ def _explain_known(text: str, question: Question, config: PythonConfig) -> LockE
         return LockError(
             f"{match[1]} {match[2]} needs Python {match[3].rstrip(',')}, and the image has {python}",
             hint=f"choose another python or another version of {match[1]}",
+            about=match[1],
         )
     if match := _NO_PYTHON.search(text):
         name, version = match[1], match[2].rstrip(",")
@@ -61,16 +63,19 @@ def _explain_known(text: str, question: Question, config: PythonConfig) -> LockE
         return LockError(
             f"{name} {version} has no wheels for Python {python}",
             hint=f"{name} {version} has wheels for {known}" if known else f"choose another version of {name}",
+            about=name,
         )
     if match := _NO_PLATFORM.search(text):
         return LockError(
             f"{match[1]} {match[2].rstrip(',')} has no wheels for {question.platform}",
             hint="choose another version, or a newer base",
+            about=match[1],
         )
     if match := _NO_WHEEL.search(text):
         return LockError(
             f"{match[1]} {match[2].rstrip(',')} has only source distributions, and reprobox locks wheels only",
             hint="choose a version with wheels, or build a wheel once and put it into a folder named under `indexes`",
+            about=match[1],
         )
     if match := _NO_VERSION.search(text):
         return _explain_no_version(match[1], match[2].rstrip(",."), config)
@@ -78,6 +83,7 @@ def _explain_known(text: str, question: Question, config: PythonConfig) -> LockE
         return LockError(
             f"no index or find-links folder of this machine knows a package {match[1]}",
             hint="check the spelling; a private index belongs into the spec's `indexes` or into pip's or uv's settings",
+            about=match[1],
         )
     return None
 
@@ -85,7 +91,7 @@ def _explain_known(text: str, question: Question, config: PythonConfig) -> LockE
 def _explain_no_version(name: str, version: str, config: PythonConfig) -> LockError:
     near = _list_near(_read_all(name, config), version)
     hint = f"there are {', '.join(near)}" if near else f"look up which versions of {name} there are"
-    return LockError(f"there is no {name} {version}", hint=hint)
+    return LockError(f"there is no {name} {version}", hint=hint, about=name)
 
 
 def _explain_conflict(message: str) -> LockError:

@@ -82,8 +82,8 @@ def test_an_unknown_package_is_named_with_names_like_it():
     index = index_of(make_stanza("libgl1"), make_stanza("libglx0"))
     with pytest.raises(UnknownPackages, match="no package 'libgl'; did you mean 'libgl1'") as caught:
         choose(index, "libgl", "zzz")
-    assert caught.value.names["libgl"][0] == "libgl1"
-    assert caught.value.names["zzz"] == ()
+    assert "libgl1" in caught.value.problems["libgl"][1]
+    assert "did you mean" not in caught.value.problems["zzz"][1]
 
 
 def test_a_dependency_that_nothing_satisfies_says_who_needs_it():
