@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Column
 from rich.text import Text
 
-from reprobox.console import format_size
 from reprobox.reporting import Advance
+from reprobox.sizes import format_size
 
 _BAR_WIDTH = 12
 _AMOUNT_WIDTH = 31

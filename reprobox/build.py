@@ -14,10 +14,8 @@ from reprobox.engines.base import Engine
 from reprobox.image import Image, assemble_image, load_image
 from reprobox.image_settings import USER, WORKDIR, make_image_settings
 from reprobox.layers.bytecode import ContainerCompiler, compiler_identity
-from reprobox.layers.debian import find_base_layer, find_system_layer, make_base_layer, make_system_layer
 from reprobox.layers.files import make_files_layer, venv_entries
 from reprobox.layers.model import Layer
-from reprobox.layers.steps import StepRunner, describe_run_step, find_run_layer, make_run_layer
 from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import Entry
 from reprobox.layers.wheel import find_wheel_layers, group_wheels, make_wheel_layers
@@ -27,6 +25,8 @@ from reprobox.reporting import format_count, show_activity, show_tasks
 from reprobox.runtime_files import list_runtime_files
 from reprobox.settings import Settings
 from reprobox.source_files import list_source_entries
+from reprobox.steps.debian import find_base_layer, find_system_layer, make_base_layer, make_system_layer
+from reprobox.steps.runner import StepRunner, describe_run_step, find_run_layer, make_run_layer
 from reprobox.supply import Supply
 
 _ATTEMPTS = 3

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TextIO
 
 from reprobox.reporting import Advance, Reporter
+from reprobox.sizes import format_size
 
 _PLAIN_INTERVAL = 5.0
 """Seconds between two lines about the same task where there is no terminal."""
@@ -23,15 +24,6 @@ def make_reporter(stream: TextIO, environ: Mapping[str, str]) -> Reporter:
 
         return TerminalReporter(stream, color="NO_COLOR" not in environ)
     return PlainReporter(stream)
-
-
-def format_size(count: float) -> str:
-    """Return bytes for people: 12.3 MB, powers of ten as disks and downloads are sold."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 @dataclass

@@ -11,13 +11,13 @@ from reprobox.errors import BuildError, UsageError
 from reprobox.files import write_atomic
 from reprobox.image_settings import USER, make_image_settings
 from reprobox.layers.bytecode import read_worker
-from reprobox.layers.debian import INSTALL_SCRIPT, PACKAGES_FOLDER, list_step_files
-from reprobox.layers.steps import STEP_ENV
 from reprobox.layers.tar import Entry, Kind
 from reprobox.layers.wheel_files import site_packages
 from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Wheel
 from reprobox.plan import Plan
 from reprobox.runtime_files import list_runtime_files
+from reprobox.steps.debian import INSTALL_SCRIPT, PACKAGES_FOLDER, list_step_files
+from reprobox.steps.runner import STEP_ENV
 from reprobox.templating import fill_template, read_base_dockerfile
 
 INSTALLER = "pip"

@@ -10,10 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from reprobox.console import format_size
 from reprobox.engines.base import Engine, EngineInfo
 from reprobox.errors import EngineError
-from reprobox.host import Host
+from reprobox.records import Host
+from reprobox.sizes import format_size
 
 _LOW_DISK = 10 * 10**9
 """Bytes: one image with torch and TensorFlow on CPU, its wheels, layers and the engine's copy take about this."""

@@ -5,35 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.process import run_program
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """One NVIDIA GPU, as its driver names it."""
-
-    name: str
-    driver: str
-    memory: int
-    """Bytes."""
-
-
-@dataclass(frozen=True)
-class Host:
-    """The machine that a run took place on."""
-
-    kernel: str
-    architecture: str
-    cpu_model: str
-    cpu_flags: tuple[str, ...]
-    cpus: int
-    """How many this process may use."""
-    memory: int
-    """Bytes."""
-    gpus: tuple[Gpu, ...]
+from reprobox.records import Gpu, Host
 
 
 def read_host() -> Host:

@@ -6,9 +6,32 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reprobox.host import Host
-
 RECORD_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU, as its driver names it."""
+
+    name: str
+    driver: str
+    memory: int
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine that a run took place on."""
+
+    kernel: str
+    architecture: str
+    cpu_model: str
+    cpu_flags: tuple[str, ...]
+    cpus: int
+    """How many this process may use."""
+    memory: int
+    """Bytes."""
+    gpus: tuple[Gpu, ...]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from reprobox.context import write_context
-from reprobox.layers.debian import make_unpacked_layer
 from reprobox.layers.store import LayerStore
 from reprobox.lock import DebianBase
 from reprobox.plan import Plan
 from reprobox.settings import Settings
+from reprobox.steps.debian import make_unpacked_layer
 from reprobox.supply import Supply
 
 

@@ -14,10 +14,9 @@ from reprobox.engines.base import ContainerResult, ContainerSpec, Engine, Engine
 from reprobox.errors import Interrupted, UsageError
 from reprobox.files import write_atomic
 from reprobox.fragments import find_peak_memory, read_fragments
-from reprobox.host import Host
 from reprobox.outputs import find_missing, list_outputs
 from reprobox.plan import Plan, StagePlan
-from reprobox.records import RECORD_SCHEMA, EngineRecord, RunRecord, StageRecord, format_record
+from reprobox.records import RECORD_SCHEMA, EngineRecord, Host, RunRecord, StageRecord, format_record
 from reprobox.spec.model import Spec
 
 UNPRIVILEGED = (1000, 1000)

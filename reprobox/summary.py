@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reprobox.console import format_size
 from reprobox.doctor import Finding, Status
 from reprobox.outcomes import BuildOutcome, RunOutcome
 from reprobox.records import StageRecord
 from reprobox.reporting import format_count
+from reprobox.sizes import format_size
 
 _MARKS = {Status.OK: "ok  ", Status.WARNING: "warn", Status.FAILED: "FAIL"}
 _MOST_OUTPUTS = 12

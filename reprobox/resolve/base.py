@@ -18,7 +18,6 @@ from reprobox.layers.base_image import (
     read_saved_image,
 )
 from reprobox.layers.model import Layer
-from reprobox.layers.steps import STEP_ENV, StepRunner
 from reprobox.layers.store import LayerStore
 from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, PythonTarget
 from reprobox.resolve.deb_archive import Downloads
@@ -32,6 +31,7 @@ from reprobox.resolve.deb_releases import (
 )
 from reprobox.resolve.debian import ARCHITECTURES, DebianRequest, resolve_debian, resolve_system
 from reprobox.spec.model import Base
+from reprobox.steps.runner import STEP_ENV, StepRunner
 from reprobox.templating import read_template
 
 AnyBase = DebianBase | ImageBase | ArchiveBase

@@ -16,16 +16,16 @@ from engine_packages import CACHE
 from reprobox.blobs import BlobStore
 from reprobox.errors import BuildError
 from reprobox.http import HttpConfig
-from reprobox.layers.debian import list_step_files, make_base_layer, make_system_layer, make_unpacked_layer
 from reprobox.layers.read_tar import read_entries
 from reprobox.layers.state import collect_difference
-from reprobox.layers.steps import StepRunner, make_run_layer
 from reprobox.layers.store import LayerStore
 from reprobox.layers.tar import Kind, make_file
 from reprobox.layers.tree import Tree
 from reprobox.resolve.base import BaseRequest, choose_mirror, resolve_base
 from reprobox.resolve.deb_downloads import MirrorDownloads, fetch_packages
 from reprobox.spec.model import Base
+from reprobox.steps.debian import list_step_files, make_base_layer, make_system_layer, make_unpacked_layer
+from reprobox.steps.runner import StepRunner, make_run_layer
 from reprobox.templating import templates_folder
 
 pytestmark = pytest.mark.network

@@ -19,13 +19,13 @@ from reprobox.errors import BuildError, LockError
 from reprobox.http import HttpConfig
 from reprobox.image import assemble_image, load_image
 from reprobox.layers.base_image import read_saved_image
-from reprobox.layers.debian import make_base_layer
-from reprobox.layers.steps import StepRunner
 from reprobox.layers.store import LayerStore
 from reprobox.lock import ImageBase
 from reprobox.resolve.base import BaseRequest, choose_mirror, read_base_layers, resolve_base
 from reprobox.resolve.deb_downloads import MirrorDownloads, fetch_packages
 from reprobox.spec.model import Base
+from reprobox.steps.debian import make_base_layer
+from reprobox.steps.runner import StepRunner
 
 pytestmark = pytest.mark.network
 _BLOBS = BlobStore(CACHE / "debian")

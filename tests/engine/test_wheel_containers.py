@@ -6,11 +6,11 @@ import pytest
 from test_debian_base import Resolved
 
 from reprobox.layers.bytecode import ContainerCompiler
-from reprobox.layers.debian import make_base_layer
 from reprobox.layers.files import VENV_DIFFERENCES, venv_entries
 from reprobox.layers.read_tar import read_entries
-from reprobox.layers.steps import StepRunner
 from reprobox.layers.store import LayerStore
+from reprobox.steps.debian import make_base_layer
+from reprobox.steps.runner import StepRunner
 
 pytestmark = pytest.mark.network
 SOURCES = {

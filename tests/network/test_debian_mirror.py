@@ -10,7 +10,6 @@ import pytest
 from reprobox.blobs import BlobStore
 from reprobox.errors import FetchError, LockError
 from reprobox.http import HttpConfig
-from reprobox.layers.debian import make_unpacked_layer
 from reprobox.layers.store import LayerStore
 from reprobox.resolve.base import BaseRequest, choose_mirror, choose_release, resolve_base
 from reprobox.resolve.deb_archive import verify_release
@@ -18,6 +17,7 @@ from reprobox.resolve.deb_closure import UnknownPackages
 from reprobox.resolve.deb_downloads import MirrorDownloads, fetch_packages
 from reprobox.resolve.deb_releases import read_debian_facts
 from reprobox.spec.model import Base
+from reprobox.steps.debian import make_unpacked_layer
 
 pytestmark = pytest.mark.network
 _KEYRING = Path(read_debian_facts().keyring)

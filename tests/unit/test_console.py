@@ -6,8 +6,9 @@ from contextlib import suppress
 
 import pytest
 
-from reprobox.console import PlainReporter, format_size, make_reporter
+from reprobox.console import PlainReporter, make_reporter
 from reprobox.reporting import format_count, show_activity, show_tasks
+from reprobox.sizes import format_size
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 

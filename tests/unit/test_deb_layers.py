@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from reprobox.errors import BuildError
 from reprobox.layers.deb_file import open_deb_data
-from reprobox.layers.debian import INSTALL_SCRIPT, PACKAGES_FOLDER, list_step_files, make_unpacked_layer
 from reprobox.layers.read_tar import read_entries
 from reprobox.layers.store import LayerStore
 from reprobox.lock import DebianBase, DebPackage
+from reprobox.steps.debian import INSTALL_SCRIPT, PACKAGES_FOLDER, list_step_files, make_unpacked_layer
 
 
 def package(name):

@@ -7,7 +7,8 @@ import pytest
 from reprobox.doctor import Status, examine, hide_password
 from reprobox.engines.base import EngineInfo, StoreKind
 from reprobox.errors import EngineError
-from reprobox.host import Gpu, Host, parse_gpu, read_cpu
+from reprobox.host import parse_gpu, read_cpu
+from reprobox.records import Gpu, Host
 
 HOST = Host("Linux 6", "x86_64", "A CPU", ("avx2", "sse4_2"), 2, 8 * 10**9, ())
 INFO = EngineInfo(

@@ -12,11 +12,11 @@ from reprobox.layers.deb_file import open_deb_data
 from reprobox.layers.model import Layer
 from reprobox.layers.read_tar import EntryData, read_entries
 from reprobox.layers.state import collect_difference
-from reprobox.layers.steps import StepRunner
 from reprobox.layers.store import LayerStore
 from reprobox.layers.tar import Entry, Kind, make_dir, make_file
 from reprobox.layers.tree import Tree
 from reprobox.lock import DebianBase, DebPackage
+from reprobox.steps.runner import StepRunner
 from reprobox.templating import read_template
 
 PACKAGES_FOLDER = "var/cache/reprobox/packages"

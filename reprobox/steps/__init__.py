@@ -1,0 +1,1 @@
+"""Layers that a container has to make: Debian packages with their scripts, and the spec's own build steps."""
