@@ -66,7 +66,8 @@ def _load(image: Image, plan: Plan, engine: Engine, store: LayerStore, settings:
 
     def show(sent: int, total: int) -> None:
         nonlocal moved, advance
-        advance = advance or settings.reporter.start_task(task, total)
+        if advance is None or sent < moved:  # the engine wants the whole image after all
+            advance, moved = settings.reporter.start_task(task, total), 0
         advance(sent - moved)
         moved = sent
 
@@ -149,20 +150,18 @@ class _Site(AbstractContextManager["_Site"]):
         groups = group_wheels(plan.wheels)
         found = find_wheel_layers(groups, plan.python, compiler_identity(interpreter), self.store)
         missing = [group for group, layer in zip(groups, found, strict=True) if layer is None]
-        if not missing:
-            return [layer for layer in found if layer is not None]
-        files = self._supply.fetch_wheels([wheel for group in missing for wheel in group], plan.python)
-        compiler = ContainerCompiler(self._engine, self._steps.load(lower), plan.python.executable, interpreter)
+        wanted = [wheel for group in missing for wheel in group]
+        files = self._supply.fetch_wheels(wanted, plan.python) if wanted else {}
+        image = self._steps.load(lower) if wanted else ""
         with show_tasks(self._reporter, "layer") as show:
-            made = make_wheel_layers(
-                [[(wheel, files[wheel.sha256]) for wheel in group] for group in missing],
+            # All of them, made or not: wheels of layers that never met in one image may want the same path.
+            return make_wheel_layers(
+                [[(wheel, files.get(wheel.sha256, Path())) for wheel in group] for group in groups],
                 plan.python,
-                compiler,
+                ContainerCompiler(self._engine, image, plan.python.executable, interpreter),
                 self.store,
                 on_progress=show,
             )
-        rest = iter(made)
-        return [layer or next(rest) for layer in found]
 
     def _make_venv(self) -> Layer:
         python = self._plan.python
