@@ -30,8 +30,8 @@ Blobs = Mapping[str, Path]
 def write_context(plan: Plan, project: Path, out: Path, blobs: Blobs, unpacked: Path | None) -> None:
     """Write everything the Dockerfile needs into ``out``, which must be new or empty.
 
-    ``blobs`` has every wheel and Debian package of the plan, ``unpacked`` the tar of a bootstrapped base. The folder
-    is written under another name and renamed: it is whole or not there.
+    ``blobs`` has every wheel and Debian package of the plan, ``unpacked`` is the tar that a base without a registry
+    starts from. The folder is written under another name and renamed: it is whole or not there.
     """
     _check_target(out)
     temporary = out.absolute().with_name(f".{out.absolute().name}.part")
@@ -59,9 +59,8 @@ def _write_parts(plan: Plan, project: Path, out: Path, blobs: Blobs, unpacked: P
     write_atomic(out / "Dockerfile", format_dockerfile(plan))
     if isinstance(plan.base, DebianBase):
         _write_packages(out / "base", plan.base.packages, blobs)
-        _link_or_copy(_need(unpacked, "the unpacked base"), out / "base.tar")
-    elif isinstance(plan.base, ArchiveBase):
-        _link_or_copy(project / plan.base.path, out / "base.tar")
+    if unpacked is not None:
+        _link_or_copy(unpacked, out / "base.tar")
     _write_packages(out / "system", plan.system, blobs)
     (out / "wheels").mkdir()
     for wheel in plan.wheels:
@@ -121,12 +120,6 @@ def _find_installer(wheels: tuple[Wheel, ...]) -> str:
             f"the lock has no {INSTALLER}, which a plain docker build needs", hint="run `reprobox lock` again"
         )
     return found
-
-
-def _need(path: Path | None, what: str) -> Path:
-    if path is None:
-        raise BuildError(f"{what} is missing")
-    return path
 
 
 def _write_packages(folder: Path, packages: tuple[DebPackage, ...], blobs: Blobs) -> None:

@@ -161,7 +161,7 @@ def read_base_layers(
 ) -> tuple[Layer, ...]:
     """Return the layers of a pinned base, from the store or else from the engine, its registry or the project."""
     if isinstance(base, ArchiveBase):
-        return _read_archive(base, project, store)[0]
+        return read_archive_layers(base, project, store)[0]
     if (found := find_image_layers(base.diff_ids, store)) is not None:
         return found
     have = _save_image(base.reference, engine, store)
@@ -182,10 +182,11 @@ def _pin_archive(request: BaseRequest, store: LayerStore) -> _Pinned:
     if have != wanted.removeprefix("sha256:"):
         raise LockError(f"base: the archive {name} has the sha256 {have}, not {wanted}")
     base = ArchiveBase(name, have)
-    return _Pinned(base, *_read_archive(base, request.project, store))
+    return _Pinned(base, *read_archive_layers(base, request.project, store))
 
 
-def _read_archive(base: ArchiveBase, project: Path, store: LayerStore) -> tuple[tuple[Layer, ...], str]:
+def read_archive_layers(base: ArchiveBase, project: Path, store: LayerStore) -> tuple[tuple[Layer, ...], str]:
+    """Return an archive's layers, one of a root file system or those of a saved image, and where it has programs."""
     path = project / base.path
     if not path.is_file() or hash_file(path) != base.sha256:
         raise BuildError(
