@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from reprobox import __version__
 from reprobox.errors import LockError, SpecError, UsageError
 from reprobox.files import write_atomic
+from reprobox.layers.model import LAYER_FORMAT
 from reprobox.lock import Lock, describe_changes, lock_digest, stale_keys
 from reprobox.lock_text import format_lock, parse_lock
 from reprobox.outcomes import BuildOutcome, DoctorOutcome, LockOutcome, RunOutcome
@@ -169,6 +171,11 @@ def load_lock(project: Project, spec: Spec) -> Lock:
             f"{project.lock_path} is stale: {', '.join(stale)} changed in {project.spec_path} since it was made",
             hint=f"run `reprobox lock {project.spec_path}` and look at what it says changed",
         )
+    if lock.layer_format != LAYER_FORMAT:
+        raise LockError(
+            f"{project.lock_path} is for layer format {lock.layer_format}, and this reprobox writes {LAYER_FORMAT}",
+            hint=f"for the image it was made for, install reprobox {lock.reprobox}; for a new one, lock again",
+        )
     return lock
 
 
@@ -185,6 +192,11 @@ def _plan_project(project: Project, settings: Settings) -> _Planned:
         settings.reporter.note(f"no lock yet: locking {project.spec_path}")
         lock_project(project, settings)
     lock = load_lock(project, spec)
+    if lock.reprobox != __version__:
+        settings.reporter.warn(
+            f"{project.lock_path} was made by reprobox {lock.reprobox}, this is {__version__}: the runtime inside may"
+            " differ, and with it the image digest"
+        )
     source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name))
     return _Planned(loaded, make_plan(spec, lock, source))
 
