@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from reprobox import __version__
 from reprobox.errors import UsageError
 from reprobox.failure import report_failure
+from reprobox.streams import write_line
 
 if TYPE_CHECKING:
     from reprobox.settings import Settings
@@ -92,7 +93,7 @@ def init_command(
     from reprobox.workflow import init_project
 
     path = init_project(folder, force=force)
-    typer.echo(f"wrote {path}: read it through, then run `reprobox build {path}`", err=True)
+    _say(f"wrote {path}: read it through, then run `reprobox build {path}`")
 
 
 @app.command("lock")
@@ -117,8 +118,8 @@ def lock_command(
         _print_json(outcome.to_json())
     else:
         for line in outcome.changes or ("nothing changed",):
-            typer.echo(line, err=True)
-        typer.echo(f"lock: {outcome.path} ({outcome.digest})", err=True)
+            _say(line)
+        _say(f"lock: {outcome.path} ({outcome.digest})")
 
 
 @app.command("render")
@@ -135,7 +136,7 @@ def render_command(
 
     project, settings = _open(spec)
     render_project(project, settings, out)
-    typer.echo(f"wrote {out}: `docker build {out}` builds it offline", err=True)
+    _say(f"wrote {out}: `docker build {out}` builds it offline")
 
 
 @app.command("build")
@@ -152,7 +153,7 @@ def build_command(spec: SpecArgument = _DEFAULT_SPEC, as_json: JsonOption = Fals
     if as_json:
         _print_json(result.to_json())
     else:
-        typer.echo(describe_build(result), err=True)
+        _say(describe_build(result))
 
 
 @app.command("run")
@@ -181,7 +182,7 @@ def run_command(
     if as_json:
         _print_json(outcome.to_json())
     else:
-        typer.echo(describe_run(outcome), err=True)
+        _say(describe_run(outcome))
     raise typer.Exit(outcome.exit_status)
 
 
@@ -209,7 +210,7 @@ def doctor_command(as_json: JsonOption = False) -> None:
     if as_json:
         _print_json(outcome.to_json())
     else:
-        typer.echo(describe_findings(outcome.findings))
+        write_line(sys.stdout, describe_findings(outcome.findings))
     raise typer.Exit(outcome.exit_status)
 
 
@@ -243,4 +244,8 @@ def _cache_folder() -> Path:
 def _print_json(value: object, *, indent: int | None = None) -> None:
     import json
 
-    typer.echo(json.dumps(value, indent=indent, ensure_ascii=False))
+    write_line(sys.stdout, json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def _say(text: str) -> None:
+    write_line(sys.stderr, text)

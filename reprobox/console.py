@@ -10,6 +10,7 @@ from typing import TextIO
 
 from reprobox.reporting import Advance, Reporter
 from reprobox.sizes import format_size
+from reprobox.streams import silence
 
 _PLAIN_INTERVAL = 5.0
 """Seconds between two lines about the same task where there is no terminal."""
@@ -84,4 +85,7 @@ class PlainReporter:
 
     def _print(self, text: str) -> None:
         with self._lock:
-            print(text, file=self._stream, flush=True)
+            try:
+                print(text, file=self._stream, flush=True)
+            except BrokenPipeError:
+                silence(self._stream)

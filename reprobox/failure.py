@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import platform
 import sys
@@ -9,10 +10,12 @@ import traceback
 from pathlib import Path
 
 from reprobox import __version__
-from reprobox.errors import Interrupted, ReproboxError, SpecError
+from reprobox.errors import BuildError, Interrupted, ReproboxError, SpecError
 from reprobox.files import write_atomic
+from reprobox.streams import write_line
 
 BUG = 70
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def report_failure(exc: BaseException, *, as_json: bool, reports: Path) -> int:
@@ -21,9 +24,9 @@ def report_failure(exc: BaseException, *, as_json: bool, reports: Path) -> int:
     A failure nobody foresaw is written to a file in ``reports`` with its traceback, and named.
     """
     error = _translate(exc, reports)
-    print(f"error: {error}" if not isinstance(error, SpecError) else str(error), file=sys.stderr)
+    write_line(sys.stderr, f"error: {error}" if not isinstance(error, SpecError) else str(error))
     if as_json:
-        print(json.dumps({"error": describe_error(error)}))
+        write_line(sys.stdout, json.dumps({"error": describe_error(error)}))
     return error.exit_code
 
 
@@ -45,6 +48,8 @@ def _translate(exc: BaseException, reports: Path) -> ReproboxError:
         return exc
     if isinstance(exc, KeyboardInterrupt):
         return Interrupted("interrupted")
+    if isinstance(exc, OSError) and exc.errno in _FULL:
+        return BuildError(f"{exc.filename or 'a file'}: no space left on its disk", hint="make room there")
     if isinstance(exc, OSError) and exc.strerror:
         where = f"{exc.filename}: " if exc.filename else ""
         error = ReproboxError(f"{where}{exc.strerror}", hint=_write_report(exc, reports))

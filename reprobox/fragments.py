@@ -12,17 +12,24 @@ from reprobox.records import RuntimeRecord
 _MOST_FRAGMENTS = 2000
 _LARGEST_FRAGMENT = 256 * 1024
 """Bytes; the runtime writes a few kilobytes."""
+_MOST_BYTES = 32 * 2**20
+"""Of all of them together: they enter one record."""
+_DEEPEST = 16
+"""Levels of lists and objects in one another; the runtime writes four."""
 
 
 def read_fragments(folder: Path) -> RuntimeRecord:
     """Merge the fragments in ``folder``; what cannot be read becomes a warning, never an error."""
     fragments: list[dict[str, Any]] = []
     warnings: list[str] = []
+    room = _MOST_BYTES
     for index, path in enumerate(sorted(folder.glob("*.json"))):
-        if index == _MOST_FRAGMENTS:
-            warnings.append(f"more than {_MOST_FRAGMENTS} processes left a record; the rest was not read")
+        if index == _MOST_FRAGMENTS or room < 0:
+            warnings.append(f"only the records of {index} processes were read: there are too many, or too large ones")
             break
-        fragment = _read_fragment(path)
+        text = _read_text(path)
+        fragment = _parse_fragment(text)
+        room -= len(text)
         if fragment is None:
             warnings.append(f"record fragment {path.name} was not read: the runtime did not write it so")
         else:
@@ -34,17 +41,34 @@ def read_fragments(folder: Path) -> RuntimeRecord:
 def find_peak_memory(record: RuntimeRecord) -> int | None:
     """Return the largest resident set of any process, in bytes."""
     sizes = [size for fragment in record.processes if isinstance(size := fragment.get("max_rss"), int)]
-    return max(sizes, default=None)
+    return max((size for size in sizes if 0 <= size < 2**63), default=None)
 
 
-def _read_fragment(path: Path) -> dict[str, Any] | None:
+def _read_text(path: Path) -> str:
+    """Return the file's text; empty where there is none that the runtime can have written."""
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST_FRAGMENT:
-            return None
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+            return ""
+        return path.read_text("utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _parse_fragment(text: str) -> dict[str, Any] | None:
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
         return None
-    return data if isinstance(data, dict) else None
+    return data if isinstance(data, dict) and _is_shallow(data, _DEEPEST) else None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _is_shallow(value: object, depth: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth > 0 and all(_is_shallow(one, depth - 1) for one in inner)
 
 
 def _strings(value: object) -> Iterator[str]:

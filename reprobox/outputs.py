@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -20,13 +20,37 @@ def list_outputs(folder: Path) -> tuple[tuple[OutputFile, ...], tuple[str, ...]]
     """
     files: list[OutputFile] = []
     warnings: list[str] = []
-    for path in _walk(folder):
-        name = path.relative_to(folder).as_posix()
+
+    def warn(path: Path, reason: str) -> None:
+        warnings.append(f"output {path.relative_to(folder).as_posix()!r} was not read: {reason}")
+
+    for path in walk_tree(folder, warn):
+        if path.is_dir() and not path.is_symlink():
+            continue
         try:
-            files.append(_hash_output(path, name))
+            files.append(_hash_output(path, path.relative_to(folder).as_posix()))
         except OSError as exc:
-            warnings.append(f"output {name!r} was not read: {exc.strerror}")
+            warn(path, exc.strerror or str(exc))
     return tuple(sorted(files, key=lambda file: file.path)), tuple(sorted(warnings))
+
+
+def walk_tree(folder: Path, on_error: Callable[[Path, str], None]) -> Iterator[Path]:
+    """Yield everything below ``folder``, folders before what is in them; links are never followed.
+
+    ``on_error`` gets the folders that cannot be listed, and why. However deep they go: ``os.walk`` calls itself.
+    """
+    waiting = [folder]
+    while waiting:
+        parent = waiting.pop()
+        try:
+            entries = sorted(os.scandir(parent), key=lambda entry: entry.name)
+        except OSError as exc:
+            on_error(parent, exc.strerror or str(exc))
+            continue
+        for entry in entries:
+            yield Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
 
 
 def find_missing(declared: tuple[str, ...], present: tuple[OutputFile, ...]) -> tuple[str, ...]:
@@ -38,13 +62,6 @@ def find_missing(declared: tuple[str, ...], present: tuple[OutputFile, ...]) -> 
 def _match_output(declared: str, names: list[str]) -> bool:
     pattern = GitIgnoreSpec.from_lines(["/" + declared.lstrip("/")])
     return any(pattern.match_file(name) for name in names)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder, followlinks=False):
-        # A link to a folder counts as a folder for os.walk, which does not enter it.
-        for name in [*names, *(name for name in folders if Path(parent, name).is_symlink())]:
-            yield Path(parent, name)
 
 
 def _hash_output(path: Path, name: str) -> OutputFile:

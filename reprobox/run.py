@@ -14,7 +14,7 @@ from reprobox.engines.base import ContainerResult, ContainerSpec, Engine, Engine
 from reprobox.errors import Interrupted, UsageError
 from reprobox.files import write_atomic
 from reprobox.fragments import find_peak_memory, read_fragments
-from reprobox.outputs import find_missing, list_outputs
+from reprobox.outputs import find_missing, list_outputs, walk_tree
 from reprobox.plan import Plan, StagePlan
 from reprobox.records import RECORD_SCHEMA, EngineRecord, Host, RunRecord, StageRecord, format_record
 from reprobox.spec.model import Spec
@@ -72,8 +72,8 @@ def run_image(request: RunRequest, engine: Engine, on_output: OnOutput) -> tuple
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
-    """Write ``run.json``."""
-    write_atomic(folder / "run.json", format_record(record))
+    """Write ``run.json``; a name that is no text is in it as JSON's own escapes for the bytes that are none."""
+    write_atomic(folder / "run.json", format_record(record).encode("utf-8", "backslashreplace"))
 
 
 def _check_engine(info: EngineInfo) -> None:
@@ -167,10 +167,10 @@ def _lend_folders(folder: Path, caller: tuple[int, int]) -> Iterator[None]:
 
 
 def _give_back(folder: Path, owner: tuple[int, int]) -> None:
-    for parent, folders, names in os.walk(folder, followlinks=False):
-        for name in (*folders, *names, "."):
-            with suppress(FileNotFoundError):
-                os.chown(Path(parent, name), *owner, follow_symlinks=False)
+    os.chown(folder, *owner)
+    for path in walk_tree(folder, lambda path, reason: None):
+        with suppress(OSError):  # what cannot be reached is warned of when the outputs are listed
+            os.chown(path, *owner, follow_symlinks=False)
 
 
 def _tee(write: Callable[[bytes], object], on_output: OnOutput) -> OnOutput:

@@ -9,6 +9,7 @@ from reprobox.outcomes import BuildOutcome, RunOutcome
 from reprobox.records import StageRecord
 from reprobox.reporting import format_count
 from reprobox.sizes import format_size
+from reprobox.streams import escape_unprintable
 
 _MARKS = {Status.OK: "ok  ", Status.WARNING: "warn", Status.FAILED: "FAIL"}
 _MOST_OUTPUTS = 12
@@ -36,14 +37,16 @@ def describe_build(outcome: BuildOutcome) -> str:
 def describe_run(outcome: RunOutcome) -> str:
     """Return how each stage went, the outputs with their hashes, and what went wrong."""
     record = outcome.record
-    shown = record.outputs[:_MOST_OUTPUTS]
-    width = max((len(file.path) for file in shown), default=0)
+    shown = [(escape_unprintable(file.path), file.sha256) for file in record.outputs[:_MOST_OUTPUTS]]
+    width = max((len(path) for path, _ in shown), default=0)
+    warnings = [escape_unprintable(text) for text in (*record.warnings, *record.runtime.warnings)]
     lines = [
         *(_describe_stage(stage) for stage in record.stages),
-        *(f"output   {file.path:{width}}  sha256:{file.sha256[:16]}…" for file in shown),
+        *(f"output   {path:{width}}  sha256:{sha256[:16]}…" for path, sha256 in shown),
         *_describe_rest(len(record.outputs) - _MOST_OUTPUTS),
         *(f"missing  {name}: the spec declares it, the run did not leave it" for name in record.missing_outputs),
-        *(f"warning  {text}" for text in (*record.warnings, *record.runtime.warnings)),
+        *(f"warning  {text}" for text in warnings[:_MOST_OUTPUTS]),
+        *_describe_rest(len(warnings) - _MOST_OUTPUTS),
         f"seed     {record.seed}, level {record.level}",
         f"outputs  {outcome.folder / 'output'}",
         f"record   {outcome.folder / 'run.json'}",

@@ -21,6 +21,7 @@ from reprobox.source import list_source
 from reprobox.spec.load import load_spec, read_spec
 from reprobox.spec.model import Spec
 from reprobox.spec.positions import LoadedSpec
+from reprobox.streams import write_bytes
 
 
 @dataclass(frozen=True)
@@ -245,12 +246,9 @@ def _choose_stages(plan: Plan, name: str) -> tuple[StagePlan, ...]:
 
 def _stream_output(quiet_stdout: bool) -> Callable[[str, bytes], None]:
     """Return what passes the program's output on: both streams as they are, or both to stderr."""
-    out = (sys.stderr if quiet_stdout else sys.stdout).buffer
-    err = sys.stderr.buffer
+    targets = {"stdout": sys.stderr if quiet_stdout else sys.stdout, "stderr": sys.stderr}
 
     def pass_on(stream: str, data: bytes) -> None:
-        target = out if stream == "stdout" else err
-        target.write(data)
-        target.flush()
+        write_bytes(targets[stream], data)
 
     return pass_on

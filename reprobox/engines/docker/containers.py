@@ -11,6 +11,7 @@ import docker
 import docker.errors
 
 from reprobox.engines.docker.errors import translate_errors
+from reprobox.engines.docker.signals import held_signals
 from reprobox.engines.owners import OWNER_LABEL, is_gone, name_owner
 from reprobox.errors import EngineError
 
@@ -30,21 +31,27 @@ class Containers:
     def create(self, config: dict[str, Any]) -> Iterator[str]:
         """Create a container that is removed at the end of the block, whatever happens in it."""
         config["Labels"] = {**config.get("Labels", {}), OWNER_LABEL: name_owner()}
+        container = ""
+        try:
+            with held_signals():  # an interrupted call leaves a container whose name nobody knows
+                container = self._create(config)
+            with self._lock:
+                self._live.add(container)
+            yield container
+        finally:
+            if container:
+                self._remove(container)
+            with self._lock:
+                self._live.discard(container)
+
+    def _create(self, config: dict[str, Any]) -> str:
         with translate_errors("creating a container"):
             try:
-                container: str = self._client.create_container_from_config(config)["Id"]
+                return str(self._client.create_container_from_config(config)["Id"])
             except docker.errors.ImageNotFound as error:
                 raise EngineError(
                     f"the container engine has no image {config['Image']}", hint="build it first"
                 ) from error
-        with self._lock:
-            self._live.add(container)
-        try:
-            yield container
-        finally:
-            self._remove(container)
-            with self._lock:
-                self._live.discard(container)
 
     def start(self, container: str) -> None:
         """Start a created container."""

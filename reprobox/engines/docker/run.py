@@ -16,9 +16,8 @@ from reprobox.engines.docker.attach import attach_streams, read_frames
 from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.memory import MemoryWatch
+from reprobox.engines.docker.signals import list_heard
 from reprobox.errors import EngineError, Interrupted
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_container(
@@ -44,6 +43,7 @@ def run_container(
         ):
             began = time.monotonic()
             containers.start(container)
+            ending.repeat()
             memory.start()
             for stream, data in read_frames(output):
                 on_output(stream, data)
@@ -80,6 +80,11 @@ class _Ending:
         self._threads.append(thread)
         thread.start()
 
+    def repeat(self) -> None:
+        """Stop it again if a signal came before there was anything to stop."""
+        if self.signal is not None:
+            self._containers.stop(self._container)
+
     def by_time(self) -> None:
         self.timed_out = True
         self._containers.stop(self._container)
@@ -95,9 +100,7 @@ def _caught_signals(ending: _Ending) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # What is ignored stays so: nohup ignores SIGHUP, a shell's background job SIGINT.
-    heard = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-    before = {number: signal.signal(number, ending.by_signal) for number in heard}
+    before = {number: signal.signal(number, ending.by_signal) for number in list_heard()}
     try:
         yield
     finally:

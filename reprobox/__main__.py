@@ -1,0 +1,43 @@
+"""Start the program: hear signals and have streams before anything slow is imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+_INTERRUPTED = 130
+_ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> None:
+    """Run the program; a request to end is treated as Ctrl-C is, so that what was started is ended and removed."""
+    _open_missing_streams()
+    for number in _ASKED_TO_END:
+        # What is ignored stays so: nohup ignores SIGHUP.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        from reprobox.cli import main as run_command
+
+        run_command()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    finally:
+        # From here on there is nothing to tidy up, and Python would only print where it was.
+        for number in (signal.SIGINT, *_ASKED_TO_END):
+            if signal.getsignal(number) is signal.default_int_handler:
+                signal.signal(number, signal.SIG_DFL)
+
+
+def _open_missing_streams() -> None:
+    """Give closed standard streams (``>&-``) somewhere to go, before an opened file takes their number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
+
+
+if __name__ == "__main__":
+    main()

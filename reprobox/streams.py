@@ -1,0 +1,34 @@
+"""Write to standard streams whose reader may go away: a pager that was closed ends no training."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+
+def write_bytes(stream: TextIO, data: bytes) -> None:
+    """Write and flush; once nobody reads any more, everything is dropped."""
+    try:
+        stream.buffer.write(data)
+        stream.buffer.flush()
+    except BrokenPipeError:
+        silence(stream)
+
+
+def write_line(stream: TextIO, text: str) -> None:
+    """Write a line; characters that cannot be encoded are escaped as JSON and Python do."""
+    stream.flush()
+    encoding = stream.encoding if stream.isatty() else "utf-8"
+    write_bytes(stream, text.encode(encoding, "backslashreplace") + b"\n")
+
+
+def silence(stream: TextIO) -> None:
+    """Point a stream at nothing, for its buffer is written once more when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def escape_unprintable(text: str) -> str:
+    """Return text of a stranger without what would move the cursor, colour the terminal or break the line."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
