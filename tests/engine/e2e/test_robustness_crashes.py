@@ -1,0 +1,228 @@
+"""Killed, raced and deserted commands: the next one does its work as if nothing had been, and tidies up after them."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import docker
+import pytest
+from caches import list_files, make_cache
+from program import PROGRAM, call_program
+
+from reprobox.engines.docker import connect
+from reprobox.engines.owners import OWNER_LABEL, TEMPORARY_REPOSITORIES, name_owner, name_temporary
+
+pytestmark = pytest.mark.network
+
+LINES = (
+    "packages: [six==1.17.0, tqdm==4.67.1]",
+    "run: ['mkdir /opt/made && head -c 20000000 /dev/zero > /opt/made/file']",
+)
+KILLS = 25
+
+
+@pytest.fixture(scope="module")
+def project(make_project, fresh_lock):
+    folder = make_project("robust-crashes", *LINES)
+    fresh_lock(folder)
+    yield folder
+    docker.APIClient().remove_image("reprobox/robust-crashes:latest", force=True)
+
+
+@pytest.fixture(scope="module")
+def private(daemons):
+    """An engine that nobody else uses meanwhile, and a client for looking at it."""
+    daemon, _ = daemons("docker-20.10")
+    return {"DOCKER_HOST": daemon.host}, docker.APIClient(base_url=daemon.host)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(project, private, tmp_path_factory):
+    """What one build that nobody disturbs makes, with an empty cache."""
+    cache = make_cache(tmp_path_factory.mktemp("undisturbed"))
+    call_program("lock", "--upgrade", project, env={**private[0], **cache})
+    built = call_program("build", "--json", project, env={**private[0], **cache}).json
+    private[1].remove_image("reprobox/robust-crashes:latest", force=True)
+    return built["image_digest"], list_files(Path(cache["REPROBOX_CACHE"]) / "layers")
+
+
+def forget_some(cache, project, chance):
+    """Undo some of what is finished, so that the next command has something to do at which it can be killed.
+
+    The base stays more often than not: making it takes longer than everything else together.
+    """
+    if chance.random() < 0.5:
+        (project / "spec.lock").unlink(missing_ok=True)
+    records = sorted((cache / "layers").rglob("keys/*.json"))
+    for record in records:
+        is_base = '"Debian' in record.read_text()
+        if chance.random() < (0.15 if is_base else 0.7):
+            record.unlink(missing_ok=True)
+
+
+def test_killed_at_25_moments_and_then_not(project, private, undisturbed, tmp_path):
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    environ, client = private
+    cache = tmp_path / "cache"
+    environ = {**environ, **make_cache(cache)}
+    lock = (project / "spec.lock").read_bytes()
+    images = {one["Id"] for one in client.images(all=True)}
+    moments = []
+    for count in range(KILLS):
+        if count:
+            forget_some(cache, project, chance)
+            forget_image(client)
+        command = chance.choices(["lock", "build"], [1, 4])[0]
+        if command == "lock":
+            (project / "spec.lock").unlink(missing_ok=True)
+        # Every fifth gets far; the others are spread over what takes the least time.
+        moment = chance.uniform(1, 16) if count % 5 == 0 else chance.uniform(0.2, 2.5)
+        ended = kill_after(moment, [PROGRAM, command, project], environ)
+        moments.append(f"{command} {moment:.2f}{'' if ended is None else f' (ended with {ended})'}")
+        assert ended in (None, 0), moments
+        assert not (project / "spec.lock").exists() or (project / "spec.lock").read_bytes() == lock
+    print("killed: " + ", ".join(moments))
+    built = call_program("build", "--json", project, env=environ)
+    assert "Traceback" not in built.stderr
+    assert built.json["image_digest"] == undisturbed[0]
+    assert (project / "spec.lock").read_bytes() == lock
+    assert leftovers(client) == ([], [])
+    assert {one["Id"] for one in client.images(all=True)} - images == {built.json["engine_image_id"]}
+    assert list_files(project) == {"script.py", "spec.yaml", "spec.lock"}
+    assert list_files(cache / "layers") == undisturbed[1]
+    assert not [name for name in list_files(cache) if name.endswith((".part", ".tmp", ".lock"))]
+
+
+def forget_image(client):
+    if client.images("reprobox/robust-crashes:latest"):
+        client.remove_image("reprobox/robust-crashes:latest", force=True)
+
+
+def kill_after(seconds, argv, environ):
+    """Kill a command with its children; return its exit code when it ended before."""
+    process = subprocess.Popen(
+        argv,
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return None
+
+
+def leftovers(client):
+    """Containers and temporary images of ours."""
+    containers = [one["Id"] for one in client.containers(all=True, filters={"label": OWNER_LABEL})]
+    images = client.images(filters={"reference": list(TEMPORARY_REPOSITORIES)})
+    return containers, [name for one in images for name in one["RepoTags"]]
+
+
+def test_temporary_images_of_the_dead_go_and_those_of_the_living_stay(engine, busybox):
+    dead = name_temporary("reprobox/step").replace(f"-{os.getpid()}-", "-999999999-")
+    living = name_temporary("reprobox-loading")
+    for name in (dead, living):
+        engine.tag_image(busybox, name)
+    connect(os.environ)
+    assert engine.find_image(dead) is None
+    assert engine.find_image(living) is not None
+    engine.remove_image(living)
+    assert name_owner().split("/")[3] == str(os.getpid())
+
+
+def start(*arguments, environ):
+    return subprocess.Popen(
+        [PROGRAM, *map(str, arguments)],
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=300)
+    assert "Traceback" not in err
+    assert process.returncode == 0, err
+    return out
+
+
+def test_two_builds_at_once_make_the_same_image(project, private, undisturbed, tmp_path):
+    environ = {**private[0], **make_cache(tmp_path / "cache")}
+    forget_image(private[1])
+    processes = [start("build", "--json", project, environ=environ) for _ in range(2)]
+    for process in processes:
+        assert undisturbed[0] in finish(process)
+    assert leftovers(private[1]) == ([], [])
+    assert list_files(tmp_path / "cache" / "layers") == undisturbed[1]
+
+
+def test_a_build_and_a_lock_at_once_both_succeed(project, private, undisturbed, tmp_path):
+    cache = make_cache(tmp_path / "cache", "layers")
+    folder = tmp_path / project.name
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns("spec.lock", ".reprobox"))
+    processes = [start(command, "--json", folder, environ={**private[0], **cache}) for command in ("build", "lock")]
+    for process in processes:
+        finish(process)
+    assert (folder / "spec.lock").read_bytes() == (project / "spec.lock").read_bytes()
+    assert list_files(folder) == {"script.py", "spec.yaml", "spec.lock"}
+
+
+def test_an_interrupted_build_removes_what_it_started(make_project, private, tmp_path):
+    folder = make_project("robust-crashes", "run: ['sleep 120']")
+    environ = {**private[0], **make_cache(tmp_path / "cache", "layers")}
+    call_program("lock", folder, env=environ)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start("build", folder, environ=environ)
+        wait_until(lambda: any("sleep 120" in one["Command"] for one in private[1].containers()))
+        began = time.monotonic()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, "Traceback" in err) == (130, False), err
+        assert time.monotonic() - began < 5
+        assert leftovers(private[1]) == ([], [])
+        assert not [name for name in list_files(tmp_path / "cache" / "layers") if "/tmp/" in name]
+
+
+def wait_until(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came")
+
+
+def test_an_engine_that_dies_while_it_loads_is_one_clear_error(project, spare_daemon, tmp_path):
+    environ = {"DOCKER_HOST": spare_daemon.host, **make_cache(tmp_path / "cache", "layers")}
+    # Large enough that the load takes a while.
+    big = tmp_path / project.name
+    shutil.copytree(project, big, ignore=shutil.ignore_patterns(".reprobox"))
+    with (big / "weights.bin").open("wb") as stream:
+        for _ in range(400):
+            stream.write(os.urandom(1 << 20))
+    process = start("build", big, environ=environ)
+    blobs = tmp_path / "cache" / "layers"
+    wait_until(lambda: any(path.stat().st_size > 400 << 20 for path in blobs.rglob("blobs/*.tar")))
+    time.sleep(0.3)
+    spare_daemon.kill()
+    _, err = process.communicate(timeout=120)
+    assert "Traceback" not in err
+    assert process.returncode == 5, err
+    assert "stopped answering" in err
+    assert "docker info" in err
+    spare_daemon.start()
+    again = call_program("build", "--json", big, env=environ)
+    client = docker.APIClient(base_url=spare_daemon.host)
+    assert client.inspect_image("reprobox/robust-crashes:latest")["Id"] == again.json["engine_image_id"]
+    assert leftovers(client) == ([], [])
+    client.close()
