@@ -1,3 +1,3 @@
-"""Reproducible training images, seeded runs and the proof that they agree."""
+"""Reproducible training images and seeded runs."""
 
 __version__ = "0.1.0"

@@ -36,7 +36,7 @@ class _Boundary(TyperGroup):
 app = typer.Typer(
     name="reprobox",
     cls=_Boundary,
-    help="Reproducible training images, seeded runs, and the proof that they agree.",
+    help="Reproducible training images and seeded runs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

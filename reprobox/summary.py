@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from signal import Signals
 
 from reprobox.doctor import Finding, Status
 from reprobox.outcomes import BuildOutcome, RunOutcome
@@ -65,8 +66,14 @@ def _describe_end(stage: StageRecord) -> str:
     if stage.out_of_memory:
         return "killed: out of memory (resources.memory)"
     if stage.exit_code:
-        return f"failed with exit code {stage.exit_code}"
+        return f"failed with exit code {stage.exit_code}{_describe_signal(stage.exit_code)}"
     return "done"
+
+
+def _describe_signal(code: int) -> str:
+    """Name the signal that 128 and its number stand for, as a shell counts."""
+    names = {128 + one.value: one.name for one in Signals}
+    return f" ({names[code]})" if code in names else ""
 
 
 def _describe_rest(count: int) -> Iterable[str]:
