@@ -38,9 +38,10 @@ def read_fragments(folder: Path) -> RuntimeRecord:
     return RuntimeRecord(tuple(fragments), tuple(dict.fromkeys(warnings)))
 
 
-def find_peak_memory(record: RuntimeRecord) -> int | None:
-    """Return the largest resident set of any process, in bytes."""
-    sizes = [size for fragment in record.processes if isinstance(size := fragment.get("max_rss"), int)]
+def find_peak_memory(record: RuntimeRecord, stage: str = "") -> int | None:
+    """Return the largest resident set of any process of a stage, in bytes; without a stage, of any process at all."""
+    fragments = [one for one in record.processes if not stage or one.get("stage") == stage]
+    sizes = [size for fragment in fragments if isinstance(size := fragment.get("max_rss"), int)]
     return max((size for size in sizes if 0 <= size < 2**63), default=None)
 
 

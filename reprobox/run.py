@@ -16,7 +16,7 @@ from reprobox.files import write_atomic
 from reprobox.fragments import find_peak_memory, read_fragments
 from reprobox.outputs import find_missing, list_outputs, walk_tree
 from reprobox.plan import Plan, StagePlan
-from reprobox.records import RECORD_SCHEMA, EngineRecord, Host, RunRecord, StageRecord, format_record
+from reprobox.records import RECORD_SCHEMA, EngineRecord, Host, RunRecord, RuntimeRecord, StageRecord, format_record
 from reprobox.spec.model import Spec
 
 UNPRIVILEGED = (1000, 1000)
@@ -218,7 +218,7 @@ def _make_record(
         host=request.host,
         engine=EngineRecord(info.name, info.version, info.api_version, info.store.value, info.storage_driver),
         inputs={name: entry.sha256 for name, entry in sorted(spec.inputs.items())},
-        stages=_add_peaks(stages, find_peak_memory(runtime)),
+        stages=_add_peaks(stages, runtime),
         exit_code=Interrupted.exit_code if interrupted else failed,
         seconds=round(sum(stage.seconds for stage in stages), 3),
         runtime=runtime,
@@ -228,8 +228,11 @@ def _make_record(
     )
 
 
-def _add_peaks(stages: tuple[StageRecord, ...], peak: int | None) -> tuple[StageRecord, ...]:
-    """Raise a lone stage's peak to what its processes saw themselves: the engine samples, a short run slips through."""
-    if len(stages) != 1 or peak is None:
-        return stages
-    return (replace(stages[0], peak_memory=max(peak, stages[0].peak_memory or 0)),)
+def _add_peaks(stages: tuple[StageRecord, ...], runtime: RuntimeRecord) -> tuple[StageRecord, ...]:
+    """Raise each peak to what the processes saw themselves: the engine samples, and a short stage slips through."""
+    alone = len(stages) == 1  # then every process is its, a command's of one's own too
+    peaks = [find_peak_memory(runtime, "" if alone else stage.name) for stage in stages]
+    return tuple(
+        stage if peak is None else replace(stage, peak_memory=max(peak, stage.peak_memory or 0))
+        for stage, peak in zip(stages, peaks, strict=True)
+    )
