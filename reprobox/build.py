@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from reprobox.engines.base import Engine
+from reprobox.errors import BuildError
 from reprobox.image import Image, assemble_image, load_image
 from reprobox.image_settings import USER, WORKDIR, make_image_settings
 from reprobox.layers.bytecode import ContainerCompiler, compiler_identity
@@ -45,14 +46,17 @@ class BuiltImage:
 def build_plan(plan: Plan, project: Path, engine: Engine, settings: Settings) -> BuiltImage:
     """Make the image of a plan and have the engine hold it under ``reprobox/NAME:latest``.
 
-    A layer whose bytes are damaged in the cache is made again. Raises ``BuildError`` or ``EngineError``.
+    What is damaged in the cache, layer or download, is had again. Raises ``BuildError`` or ``EngineError``.
     """
     for attempt in range(_ATTEMPTS):
+        site = _Site(plan, project, engine, settings)
         try:
-            with _Site(plan, project, engine, settings) as site:
+            with site:
                 return _load(site.make_image(), plan, engine, site.store, settings)
-        except DamagedLayer as exc:
-            if attempt == _ATTEMPTS - 1:
+        except BuildError as exc:
+            # A damaged download shows in as many ways as there are bytes in it; only hashing it tells.
+            healed = isinstance(exc, DamagedLayer) or site.supply.drop_damaged()
+            if attempt == _ATTEMPTS - 1 or not healed:
                 raise
             settings.reporter.warn(f"{exc.message}: making it again")
     raise AssertionError("unreachable")
@@ -88,7 +92,7 @@ class _Site(AbstractContextManager["_Site"]):
         self._project = project
         self._engine = engine
         self._reporter = settings.reporter
-        self._supply = Supply(settings, project)
+        self.supply = Supply(settings, project)
         self._steps = StepRunner(engine, self.store)
 
     def __enter__(self) -> Self:
@@ -125,7 +129,7 @@ class _Site(AbstractContextManager["_Site"]):
             return read_base_layers(base, self._project, self._engine, self.store)
         if found := find_base_layer(base, self.store):
             return (found,)
-        files = self._supply.fetch_debs(base.packages, base.snapshot)
+        files = self.supply.fetch_debs(base.packages, base.snapshot)
         with show_activity(self._reporter, f"bootstrap Debian {base.suite}"):
             return (make_base_layer(base, [(one, files[one.sha256]) for one in base.packages], self._steps),)
 
@@ -135,7 +139,7 @@ class _Site(AbstractContextManager["_Site"]):
             return ()
         if found := find_system_layer(packages, lower, self.store):
             return (found,)
-        files = self._supply.fetch_debs(packages, _snapshot_of(self._plan))
+        files = self.supply.fetch_debs(packages, _snapshot_of(self._plan))
         with show_activity(self._reporter, f"install {format_count(len(packages), 'Debian package')}"):
             return (make_system_layer([(one, files[one.sha256]) for one in packages], lower, self._steps),)
 
@@ -151,7 +155,7 @@ class _Site(AbstractContextManager["_Site"]):
         found = find_wheel_layers(groups, plan.python, compiler_identity(interpreter), self.store)
         missing = [group for group, layer in zip(groups, found, strict=True) if layer is None]
         wanted = [wheel for group in missing for wheel in group]
-        files = self._supply.fetch_wheels(wanted, plan.python) if wanted else {}
+        files = self.supply.fetch_wheels(wanted, plan.python) if wanted else {}
         image = self._steps.load(lower) if wanted else ""
         with show_tasks(self._reporter, "layer") as show:
             # All of them, made or not: wheels of layers that never met in one image may want the same path.

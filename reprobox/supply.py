@@ -28,6 +28,7 @@ class Supply:
         self.blobs = BlobStore(settings.cache)
         self._settings = settings
         self._project = project
+        self._given = set[str]()
 
     @cached_property
     def config(self) -> PythonConfig:
@@ -54,6 +55,7 @@ class Supply:
         """Return sha256 -> file for wheels that are locked for an interpreter."""
         from reprobox.fetch import fetch_wheels
 
+        self._given.update(wheel.sha256 for wheel in wheels)
         with show_tasks(self._settings.reporter, "download") as show:
             return fetch_wheels(wheels, self.blobs, self.config, python, progress=show)
 
@@ -61,6 +63,7 @@ class Supply:
         """Return sha256 -> file for locked Debian packages, which archives may have moved."""
         from reprobox.resolve.deb_downloads import fetch_packages
 
+        self._given.update(package.sha256 for package in packages)
         reporter = self._settings.reporter
         bar: tuple[str, Advance] | None = None
         before = dict[str, int]()
@@ -78,6 +81,11 @@ class Supply:
         finally:
             if bar is not None:
                 reporter.end_task(bar[0])
+
+    def drop_damaged(self) -> bool:
+        """Hash everything that was asked for here again; remove what is damaged, and tell whether anything was."""
+        damaged = [sha256 for sha256 in sorted(self._given) if not self.blobs.verify(sha256)]
+        return bool(damaged)
 
     def _start_deb_bar(self, packages: Sequence[DebPackage]) -> tuple[str, Advance]:
         """One bar for all packages that are still to come: there are too many, and too small, for one each."""

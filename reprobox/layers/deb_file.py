@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from reprobox.errors import BuildError
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -28,7 +30,11 @@ def open_deb_data(path: Path, what: str) -> Iterator[BinaryIO]:
         member = cast(BinaryIO, _Member(stream, size))
         try:
             yield _decompress(name, member, what)
-        except (lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile, EOFError, OSError) as exc:
+        except OSError as exc:
+            if exc.errno in _FULL:  # it is whoever reads that has no room, not the package that is damaged
+                raise
+            raise BuildError(f"{what} is damaged: {name}: {exc}") from exc
+        except (lzma.LZMAError, zstandard.ZstdError, EOFError) as exc:
             raise BuildError(f"{what} is damaged: {name}: {exc}") from exc
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from reprobox.engines.base import Engine
 from reprobox.engines.owners import name_temporary
-from reprobox.errors import BuildError
+from reprobox.errors import BuildError, EngineError
 from reprobox.image import assemble_image, load_image
 from reprobox.layers.model import EPOCH, Layer
 from reprobox.layers.state import collect_difference
@@ -48,6 +49,7 @@ class StepRunner:
         self._timeout = timeout
         self._on_output = on_output
         self._tags: dict[tuple[str, ...], str] = {}
+        self._exports: list[Generator[bytes, None, None]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -55,8 +57,11 @@ class StepRunner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for chunks in self._exports:
+            chunks.close()  # one that nobody read to its end still has its container, and that its image
         for tag in self._tags.values():
-            self._engine.remove_image(tag)
+            with suppress(EngineError):  # tidying hides no failure; the next process to connect does it else
+                self._engine.remove_image(tag)
         self._tags.clear()
 
     def export(
@@ -69,6 +74,13 @@ class StepRunner:
         env: Mapping[str, str] = STEP_ENV,
     ) -> Iterator[bytes]:
         """Run ``argv`` on ``lower`` with ``files`` unpacked at the root; yield the whole root file system as a tar."""
+        chunks = self._export(lower, argv, what, files, env)
+        self._exports.append(chunks)
+        return chunks
+
+    def _export(
+        self, lower: Sequence[Layer], argv: Sequence[str], what: str, files: Tree | None, env: Mapping[str, str]
+    ) -> Generator[bytes, None, None]:
         tail = bytearray()
 
         def take(data: bytes) -> None:
