@@ -1,9 +1,8 @@
-"""The full build: torch and TensorFlow from downloaded wheels, nothing cached, against BuildKit with uv and with pip."""
+"""The full build: torch and TensorFlow from downloaded wheels, nothing cached; against BuildKit with uv and pip."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,6 @@ from workbench import REPOSITORY, Workbench
 
 OURS, UV, UV_PLAIN, PIP = "reprobox", "uv --compile-bytecode", "uv without bytecode", "pip"
 _TAG = "reprobox/bench-frameworks:latest"
-_SENT = re.compile(r"transferring context: \S+ ([0-9.]+)s done")
 
 
 def measure_full_build(bench: Workbench, rounds: int) -> list[Row]:

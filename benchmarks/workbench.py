@@ -86,6 +86,10 @@ class Workbench:
                 shutil.copytree(source / part, target / part, copy_function=os.link)
         return target
 
+    def keep_last_cache(self, name: str) -> None:
+        """Go on with the cache that the last full build made, and with the downloads."""
+        (self.folder / "round").rename(self.folder / name)
+
     def _find_docker(self) -> str:
         found = shutil.which("docker", path=self.environ["PATH"])
         assert found is not None

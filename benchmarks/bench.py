@@ -1,0 +1,48 @@
+"""Measure the speed table: both sides in one run; exit code 1 when a limit is missed by more than its noise."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from disk import measure_disk
+from full_build import measure_full_build
+from measuring import Row
+from results import describe_machine, format_table, write_results
+from short import measure_builds, measure_help, measure_run, measure_runtime
+from workbench import Workbench, why_not
+
+
+def main() -> int:
+    """Measure, write the results, say what was missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full-rounds", type=int, default=3, help="rounds of the full build")
+    parser.add_argument("--rounds", type=int, default=11, help="rounds of everything short")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the results go")
+    chosen = parser.parse_args()
+    if reason := why_not():
+        print(f"bench: {reason}", file=sys.stderr)
+        return 2
+    with Workbench() as bench:
+        machine = describe_machine(bench.engine)
+        rows = _measure(bench, chosen.full_rounds, chosen.rounds)
+    write_results(chosen.out, machine, rows)
+    print(format_table(machine, rows))
+    missed = [row.what for row in rows if row.met is False]
+    for what in missed:
+        print(f"bench: missed: {what}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def _measure(bench: Workbench, full_rounds: int, rounds: int) -> list[Row]:
+    rows = measure_full_build(bench, full_rounds)
+    bench.keep_last_cache("short")
+    for measure in (measure_builds, measure_run, measure_help, measure_runtime):
+        print(f"  {measure.__name__}", flush=True)
+        rows += measure(bench, rounds)
+    return [*rows, *measure_disk(bench)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
