@@ -46,3 +46,21 @@ def test_a_pipe_does_not_hang(tmp_path):
 def test_declared_outputs_may_be_files_folders_or_globs(declared, missing):
     present = (OutputFile("model.pt", EMPTY, 0), OutputFile("models/a.h5", EMPTY, 0))
     assert find_missing((declared,), present) == ((declared,) if missing else ())
+
+
+def test_a_folder_as_deep_as_names_may_be_is_walked(tmp_path):
+    path = tmp_path
+    for _ in range(1200):
+        path = path / "d"
+        path.mkdir()
+    (path / "bottom").write_text("x")
+    try:
+        files, warnings = list_outputs(tmp_path)
+        assert [file.path for file in files] == ["d/" * 1200 + "bottom"]
+        assert warnings == ()
+    finally:
+        # pytest's own tidying calls itself for every level.
+        (path / "bottom").unlink()
+        while path != tmp_path:
+            path.rmdir()
+            path = path.parent
