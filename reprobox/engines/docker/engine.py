@@ -49,6 +49,8 @@ class DockerEngine:
     def load_archive(self, chunks: Iterable[bytes]) -> None:
         """Load an archive in the ``docker save``/OCI layout; raise ``EngineError`` when the engine refuses."""
         self._images.load_archive(chunks)
+        # An engine finishes what a process sent in full before it was killed, and may have done so meanwhile.
+        self._images.sweep()
 
     def tag_image(self, reference: str, tag: str) -> None:
         """Give an image another name."""
