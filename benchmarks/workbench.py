@@ -34,6 +34,8 @@ class Workbench:
         self.downloads = Path(os.environ.get("REPROBOX_CACHE", CACHE / "reprobox"))
         self._daemon = Daemon(ENGINE)
         self.environ = {**os.environ, **self._daemon.environ, "DOCKER_BUILDKIT": "1", "HOME": str(self.folder)}
+        # The program starts as it does for everybody: with its own bytecode kept.
+        self.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self.data_root = self._daemon.data / "root"
 
     def __enter__(self) -> Self:

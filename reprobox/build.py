@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,14 +19,13 @@ from reprobox.layers.files import make_files_layer, venv_entries
 from reprobox.layers.model import Layer
 from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import Entry
-from reprobox.layers.wheel import Made, find_wheel_layers, group_wheels, make_wheel_layers
+from reprobox.layers.wheel import find_wheel_layers, group_wheels, make_wheel_layers
 from reprobox.lock import DebianBase, ImageBase
 from reprobox.plan import Plan
 from reprobox.reporting import format_count, show_activity, show_tasks
 from reprobox.runtime_files import list_runtime_files
 from reprobox.settings import Settings
 from reprobox.source_files import list_source_entries
-from reprobox.steps.ahead import LoadAhead
 from reprobox.steps.debian import find_base_layer, find_system_layer, make_base_layer, make_system_layer
 from reprobox.steps.runner import StepRunner, describe_run_step, find_run_layer, make_run_layer
 from reprobox.supply import Supply
@@ -109,8 +108,7 @@ class _Site(AbstractContextManager["_Site"]):
         plan, settings = self._plan, make_image_settings(self._plan)
         layers = [*self._make_base()]
         layers += self._make_system(layers)
-        layers.append(self._make_venv())
-        layers += self._make_wheels(tuple(layers))
+        layers += [self._make_venv(), *self._make_wheels(tuple(layers))]
         for command in plan.run:
             layers.append(self._make_step(command, tuple(layers)))
         layers += [self._make_runtime(), self._make_source()]
@@ -159,8 +157,7 @@ class _Site(AbstractContextManager["_Site"]):
         wanted = [wheel for group in missing for wheel in group]
         files = self.supply.fetch_wheels(wanted, plan.python) if wanted else {}
         image = self._steps.load(lower) if wanted else ""
-        ahead = self._load_ahead(lower, len(groups)) if wanted else nullcontext()
-        with show_tasks(self._reporter, "layer") as show, ahead as on_made:
+        with show_tasks(self._reporter, "layer") as show:
             # All of them, made or not: wheels of layers that never met in one image may want the same path.
             return make_wheel_layers(
                 [[(wheel, files.get(wheel.sha256, Path())) for wheel in group] for group in groups],
@@ -168,20 +165,7 @@ class _Site(AbstractContextManager["_Site"]):
                 ContainerCompiler(self._engine, image, plan.python.executable, interpreter),
                 self.store,
                 on_progress=show,
-                on_made=on_made,
             )
-
-    @contextmanager
-    def _load_ahead(self, lower: tuple[Layer, ...], count: int) -> Iterator[Made | None]:
-        """Yield what has the engine load layers on top of ``lower`` while others are still being made."""
-        if self._engine.info().name != "docker":
-            yield None  # Podman wants every layer at every load
-            return
-        with (
-            show_tasks(self._reporter, "loading") as show,
-            LoadAhead(self._steps, lower, count, show) as ahead,
-        ):
-            yield ahead.add
 
     def _make_venv(self) -> Layer:
         python = self._plan.python

@@ -36,8 +36,6 @@ MOST_LAYERS = 100
 """Engines stop at about 125; base, system packages, runtime and source need theirs."""
 Progress = Callable[[str, int, int], None]
 """Called from any thread with the layer's name, the bytes written and all bytes to write."""
-Made = Callable[[int, Layer], None]
-"""Called from any thread with the group's number and its layer, when that is there."""
 
 
 def group_wheels(wheels: Iterable[Wheel]) -> tuple[tuple[Wheel, ...], ...]:
@@ -80,7 +78,6 @@ def make_wheel_layers(
     store: LayerStore,
     *,
     on_progress: Progress | None = None,
-    on_made: Made | None = None,
     workers: int | None = None,
 ) -> tuple[Layer, ...]:
     """Return one layer for each group, in order; while the sources of one are compiled, others are written.
@@ -94,22 +91,16 @@ def make_wheel_layers(
     found = [store.find(workshop.key_of(group)) for group in groups]
     if store.find(checked) is not None and all(found):
         return tuple(layer for layer in found if layer is not None)
-    layers = _run_all(workshop, groups, workers or min(4, (os.cpu_count() or 1) + 1), on_made)
+    layers = _run_all(workshop, groups, workers or min(4, (os.cpu_count() or 1) + 1))
     store.make(checked, "check", lambda out: None)
     return layers
 
 
-def _run_all(
-    workshop: _Workshop, groups: Sequence[Sequence[WheelFile]], workers: int, on_made: Made | None
-) -> tuple[Layer, ...]:
-    def make(index: int, group: Sequence[WheelFile]) -> Layer:
-        layer = workshop.make_layer(group, describe_group([wheel for wheel, _ in group]))
-        if on_made is not None:
-            on_made(index, layer)
-        return layer
-
+def _run_all(workshop: _Workshop, groups: Sequence[Sequence[WheelFile]], workers: int) -> tuple[Layer, ...]:
     with ThreadPoolExecutor(workers, "layer") as pool:
-        futures = [pool.submit(make, index, group) for index, group in enumerate(groups)]
+        futures = [
+            pool.submit(workshop.make_layer, group, describe_group([wheel for wheel, _ in group])) for group in groups
+        ]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:

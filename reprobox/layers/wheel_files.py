@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from installer.utils import parse_entrypoints, parse_metadata_file
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -165,6 +164,8 @@ class _Installation:
         return data
 
     def _check_metadata(self) -> None:
+        from installer.utils import parse_metadata_file  # late: a build with nothing new opens no wheel
+
         version = parse_metadata_file(self._need_info("WHEEL").decode("utf-8", "replace"))["Wheel-Version"]
         if not str(version).strip().startswith("1."):
             raise BuildError(f"{self._archive.what}: has wheel format {version}, of which only 1.x is known")
@@ -183,6 +184,8 @@ class _Installation:
         return {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
 
     def _add_entry_points(self) -> frozenset[str]:
+        from installer.utils import parse_entrypoints  # late: a build with nothing new opens no wheel
+
         data = self._read_info("entry_points.txt")
         names = set()
         try:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Self, cast
 from reprobox.engines.base import Engine
 from reprobox.engines.owners import name_temporary
 from reprobox.errors import BuildError, EngineError
-from reprobox.image import OnProgress, assemble_image, load_image
+from reprobox.image import assemble_image, load_image
 from reprobox.layers.model import EPOCH, Layer
 from reprobox.layers.state import collect_difference
 from reprobox.layers.store import LayerStore
@@ -59,7 +59,7 @@ class StepRunner:
     ) -> None:
         for chunks in self._exports:
             chunks.close()  # one that nobody read to its end still has its container, and that its image
-        for tag in tuple(self._tags.values()):
+        for tag in self._tags.values():
             with suppress(EngineError):  # tidying hides no failure; the next process to connect does it else
                 self._engine.remove_image(tag)
         self._tags.clear()
@@ -111,13 +111,12 @@ class StepRunner:
             raise BuildError(f"{what}: exit code {code}" + (f"\n{text}" if text else ""))
         return out.getvalue()
 
-    def load(self, lower: Sequence[Layer], on_progress: OnProgress = lambda sent, total: None) -> str:
+    def load(self, lower: Sequence[Layer]) -> str:
         """Have the engine hold an image of these layers until the runner is closed; return its name."""
         key = tuple(layer.diff_id for layer in lower)
         if key not in self._tags:
             tag = name_temporary("reprobox/step")
-            image = assemble_image(lower, architecture=self._architecture)
-            load_image(self._engine, image, tag, self.store, on_progress)
+            load_image(self._engine, assemble_image(lower, architecture=self._architecture), tag, self.store)
             self._tags[key] = tag
         return self._tags[key]
 
