@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,8 @@ def test_changing_a_package_makes_only_its_layer_anew(project, reference, make_p
 def test_changing_a_source_line_makes_only_the_source_layer_anew(project, reference, tmp_path):
     folder = tmp_path / "same-bytes"
     shutil.copytree(project, folder)
-    (folder / "package" / "module.py").write_text("VALUE = 2\n")
+    # A line that no earlier run of this test has left in the shared cache.
+    (folder / "package" / "module.py").write_text(f"VALUE = {time.time_ns()}\n")
     call_program("build", "--json", project)
     changed = call_program("build", "--json", folder).json
     assert [layer["what"] for layer in changed["layers"] if not layer["cached"]] == ["source"]
