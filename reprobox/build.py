@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from reprobox.engines.base import Engine
-from reprobox.errors import BuildError
+from reprobox.errors import BuildError, EngineError
 from reprobox.image import Image, assemble_image, load_image
 from reprobox.image_settings import USER, WORKDIR, make_image_settings
 from reprobox.layers.bytecode import ContainerCompiler, compiler_identity
@@ -101,6 +101,10 @@ class _Site(AbstractContextManager["_Site"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            # What compiles in another thread does not see the interruption, and would go on to its end.
+            with suppress(EngineError):  # tidying hides no failure
+                self._engine.stop_containers()
         self._steps.__exit__(kind, error, trace)
 
     def make_image(self) -> Image:

@@ -37,27 +37,6 @@ class Reporter(Protocol):
         """Finish the bar of that name."""
 
 
-class SilentReporter:
-    """Says nothing; warnings are kept for whoever wants them."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def note(self, text: str) -> None:
-        """Say nothing."""
-
-    def warn(self, text: str) -> None:
-        """Keep the warning."""
-        self.warnings.append(text)
-
-    def start_task(self, name: str, total: int | None) -> Advance:
-        """Show nothing."""
-        return lambda _: None
-
-    def end_task(self, name: str) -> None:
-        """Show nothing."""
-
-
 def format_count(count: int, noun: str) -> str:
     """Return "1 layer" or "2 layers"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
