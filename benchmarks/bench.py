@@ -8,25 +8,34 @@ from pathlib import Path
 
 from disk import measure_disk
 from full_build import measure_full_build
+from jobs import measure_jobs
 from measuring import Row
 from results import describe_machine, format_table, write_results
 from short import measure_builds, measure_help, measure_run, measure_runtime
-from workbench import Workbench, why_not
+from tracing import measure_tracing
+from workbench import CONTAINERD, GRAPH_DRIVER, Workbench, why_not
 
 
 def main() -> int:
     """Measure, write the results, say what was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full-rounds", type=int, default=3, help="rounds of the full build")
+    parser.add_argument("--containerd-rounds", type=int, default=2, help="the same on the containerd store; 0: none")
     parser.add_argument("--rounds", type=int, default=11, help="rounds of everything short")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the results go")
     chosen = parser.parse_args()
     if reason := why_not():
         print(f"bench: {reason}", file=sys.stderr)
         return 2
-    with Workbench() as bench:
+    rows: list[Row] = []
+    if chosen.containerd_rounds:
+        with Workbench(CONTAINERD) as bench:
+            print("  containerd image store", flush=True)
+            rows += measure_full_build(bench, chosen.containerd_rounds, "containerd store")
+    with Workbench(GRAPH_DRIVER) as bench:
+        print("  graph-driver store", flush=True)
         machine = describe_machine(bench.engine)
-        rows = _measure(bench, chosen.full_rounds, chosen.rounds)
+        rows += _measure(bench, chosen.full_rounds, chosen.rounds)
     write_results(chosen.out, machine, rows)
     print(format_table(machine, rows))
     missed = [row.what for row in rows if row.met is False]
@@ -36,12 +45,13 @@ def main() -> int:
 
 
 def _measure(bench: Workbench, full_rounds: int, rounds: int) -> list[Row]:
-    rows = measure_full_build(bench, full_rounds)
+    rows = measure_full_build(bench, full_rounds, "graph-driver store")
     bench.keep_last_cache("short")
-    for measure in (measure_builds, measure_run, measure_help, measure_runtime):
+    for measure in (measure_builds, measure_run, measure_help, measure_runtime, measure_jobs):
         print(f"  {measure.__name__}", flush=True)
         rows += measure(bench, rounds)
-    return [*rows, *measure_disk(bench)]
+    # The disk before another image comes.
+    return [*rows, *measure_disk(bench), *measure_tracing(bench, rounds)]
 
 
 if __name__ == "__main__":

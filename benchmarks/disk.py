@@ -6,14 +6,17 @@ import shutil
 from pathlib import Path
 
 from measuring import Figure, Row
+from short import SMALL
 from workbench import Workbench, parse_json
 
 _IMAGES = 3
-_OTHERS = ("Debian", "virtual environment", "runtime", "source")
+_OTHERS = ("Debian ", "virtual environment", "runtime", "source")
 
 
 def measure_disk(bench: Workbench) -> list[Row]:
     """Build variants of the large image, beside the one that is there, and compare sizes on the engine's disk."""
+    bench.docker("image", "rm", "-f", SMALL)  # an image of its own, with wheels of its own
+    bench.docker("image", "prune", "-f")
     cache = bench.folder / "short"
     first = bench.folder / "projects" / "frameworks"
     layers: dict[str, tuple[str, int]] = {}

@@ -14,8 +14,8 @@ OURS, UV, UV_PLAIN, PIP = "reprobox", "uv --compile-bytecode", "uv without bytec
 _TAG = "reprobox/bench-frameworks:latest"
 
 
-def measure_full_build(bench: Workbench, rounds: int) -> list[Row]:
-    """Measure all four sides, in turn, ``rounds`` times."""
+def measure_full_build(bench: Workbench, rounds: int, store: str) -> list[Row]:
+    """Measure all four sides, in turn, ``rounds`` times; ``store`` names the engine's."""
     project, base = bench.copy_project("frameworks"), bench.copy_project("base")
     context = bench.make_context("frameworks")
     template = bench.make_cache("template", bench.downloads, "blobs")
@@ -30,16 +30,17 @@ def measure_full_build(bench: Workbench, rounds: int) -> list[Row]:
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, build in sides.items():
-            os.sync()  # what the one before has not written yet is not this one's to wait for
-            seconds[name].append(build())
+            with bench.new_engine():
+                bench.reprobox("build", base, cache=template)
+                os.sync()  # what the one before has not written yet is not this one's to wait for
+                seconds[name].append(build())
             print(f"  {name}: {seconds[name][-1]:.1f} s", flush=True)
-    _forget(bench)  # else the other side's last build counts as ours on the engine's disk
-    return _make_rows({name: Figure(tuple(values)) for name, values in seconds.items()})
+    return _make_rows({name: Figure(tuple(values)) for name, values in seconds.items()}, store)
 
 
-def _make_rows(figures: dict[str, Figure]) -> list[Row]:
+def _make_rows(figures: dict[str, Figure], store: str) -> list[Row]:
     ours, uv, plain, pip = (figures[name] for name in (OURS, UV, UV_PLAIN, PIP))
-    what = "full build / BuildKit with"
+    what = f"full build, {store} / BuildKit with"
     return [
         Row(
             f"{what} `uv pip install --compile-bytecode`",
@@ -69,22 +70,13 @@ def _make_rows(figures: dict[str, Figure]) -> list[Row]:
 
 
 def _build_ours(bench: Workbench, project: Path, template: Path) -> float:
-    _forget(bench)
     shutil.rmtree(bench.folder / "round", ignore_errors=True)
     cache = bench.make_cache("round", template, "blobs", "layers")
+    os.sync()
     return bench.reprobox("build", project, cache=cache)[0]
 
 
 def _build_theirs(bench: Workbench, context: Path, tool: str, flags: str) -> float:
-    _forget(bench)
     dockerfile = REPOSITORY / "benchmarks" / "buildkit" / f"{tool}.Dockerfile"
     argv = ["--progress=plain", "-f", dockerfile, "-t", _TAG, "--build-arg", f"FLAGS={flags}", context]
     return bench.docker("build", *argv)[0]
-
-
-def _forget(bench: Workbench) -> None:
-    """Have the engine know the base and nothing else."""
-    if bench.docker("image", "ls", "-q", _TAG)[1].strip():
-        bench.docker("image", "rm", "-f", _TAG)
-    bench.docker("image", "prune", "-f")
-    bench.docker("builder", "prune", "-a", "-f")

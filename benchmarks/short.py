@@ -9,7 +9,7 @@ from pathlib import Path
 from measuring import Figure, Row, make_difference
 from workbench import Workbench, parse_json
 
-_SMALL = "reprobox/bench-small:latest"
+SMALL = "reprobox/bench-small:latest"
 _COMMAND = ("python", "-c", "pass")
 _RUNTIME = Path(__file__).with_name("time_runtime.py")
 
@@ -50,7 +50,7 @@ def measure_run(bench: Workbench, rounds: int) -> list[Row]:
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(bench.reprobox("run", project, "--", *_COMMAND, cache=cache)[0])
-        theirs.append(bench.docker("run", "--rm", "--network", "none", _SMALL, *_COMMAND)[0])
+        theirs.append(bench.docker("run", "--rm", "--network", "none", SMALL, *_COMMAND)[0])
     one, other = Figure(tuple(ours)), Figure(tuple(theirs))
     sides = {"reprobox run": one, "docker run": other}
     note = "the same image and command; reprobox also checks the image and keeps a record"
@@ -60,7 +60,7 @@ def measure_run(bench: Workbench, rounds: int) -> list[Row]:
 def measure_runtime(bench: Workbench, rounds: int) -> list[Row]:
     """Import NumPy with and without the runtime's hook, inside one container."""
     argv = ["run", "--rm", "--network", "none", "--user", "0:0", "-v", f"{_RUNTIME}:/tmp/time_runtime.py:ro"]
-    argv += ["--entrypoint", "/opt/venv/bin/python", _SMALL, "-I", "/tmp/time_runtime.py", str(rounds)]
+    argv += ["--entrypoint", "/opt/venv/bin/python", SMALL, "-I", "/tmp/time_runtime.py", str(rounds)]
     measured = parse_json(bench.docker(*argv)[1])
     one, other, start = (Figure(tuple(measured[name])) for name in ("with", "without", "entrypoint"))
     sides = {"with the hook": one, "without": other}

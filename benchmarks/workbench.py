@@ -7,11 +7,14 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from measuring import time_process
+from new_file_system import mount_new
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests" / "engine"))
@@ -19,24 +22,30 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "engine"))
 from engine_daemons import Daemon  # noqa: E402
 from engine_packages import CACHE, why_not  # noqa: E402
 
-ENGINE = "docker-26.1-graph"
+GRAPH_DRIVER, CONTAINERD = "docker-26.1-graph", "docker-26.1-containerd"
+"""One engine with either image store; fresh installations have had the second since Docker 29."""
 _BIN = Path(sys.executable).parent
 
-__all__ = ["ENGINE", "Workbench", "why_not"]
+__all__ = ["CONTAINERD", "GRAPH_DRIVER", "Workbench", "why_not"]
 
 
 class Workbench:
     """Downloads are kept from one benchmark to the next; everything else is made anew and removed at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: str) -> None:
         CACHE.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=CACHE))
         self.downloads = Path(os.environ.get("REPROBOX_CACHE", CACHE / "reprobox"))
-        self._daemon = Daemon(ENGINE)
-        self.environ = {**os.environ, **self._daemon.environ, "DOCKER_BUILDKIT": "1", "HOME": str(self.folder)}
-        # The program starts as it does for everybody: with its own bytecode kept.
-        self.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        self._kind = engine
+        self._daemon = Daemon(engine)
+        self.environ = self._make_environ(self._daemon)
         self.data_root = self._daemon.data / "root"
+
+    def _make_environ(self, daemon: Daemon) -> dict[str, str]:
+        environ = {**os.environ, **daemon.environ, "DOCKER_BUILDKIT": "1", "HOME": str(self.folder)}
+        # The program starts as it does for everybody: with its own bytecode kept.
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        return environ
 
     def __enter__(self) -> Self:
         self.engine = self._daemon.start().info()
@@ -47,6 +56,20 @@ class Workbench:
     ) -> None:
         self._daemon.stop()
         shutil.rmtree(self.folder)
+
+    @contextmanager
+    def new_engine(self) -> Iterator[None]:
+        """Work with another engine of the same kind meanwhile: one that holds nothing, on a new file system."""
+        daemon, before = Daemon(self._kind), self.environ
+        with ExitStack() as stack:
+            stack.enter_context(mount_new(daemon.data))
+            stack.callback(daemon.stop)
+            daemon.start()
+            self.environ = self._make_environ(daemon)
+            try:
+                yield
+            finally:
+                self.environ = before
 
     def reprobox(self, *arguments: str | Path, cache: Path | None = None) -> tuple[float, str]:
         """Time one command of the program."""

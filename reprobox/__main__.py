@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from types import FrameType
 
 _INTERRUPTED = 130
-_ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
+_ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_FOR_THE_PROGRAM = (signal.SIGUSR1, signal.SIGUSR2)
+"""A run passes them on; while there is none they would only end this process with nothing tidied up."""
 
 
 def main() -> None:
@@ -17,6 +20,9 @@ def main() -> None:
         # What is ignored stays so: nohup ignores SIGHUP.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
+    for number in _FOR_THE_PROGRAM:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _do_nothing)
     try:
         from reprobox.cli import main as run_command
 
@@ -28,6 +34,10 @@ def main() -> None:
         for number in (signal.SIGINT, *_ASKED_TO_END):
             if signal.getsignal(number) is signal.default_int_handler:
                 signal.signal(number, signal.SIG_DFL)
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """Unlike an ignored signal, this is not inherited by the programs that are started."""
 
 
 def _open_missing_streams() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,15 +19,18 @@ from reprobox.layers.files import make_files_layer, venv_entries
 from reprobox.layers.model import Layer
 from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import Entry
-from reprobox.layers.wheel import find_wheel_layers, group_wheels, make_wheel_layers
-from reprobox.lock import DebianBase, ImageBase
+from reprobox.layers.wheel import Made, find_missing_groups, group_wheels, make_wheel_layers
+from reprobox.layers.wheel_tar import WheelFile
+from reprobox.lock import DebianBase, ImageBase, Wheel
 from reprobox.plan import Plan
 from reprobox.reporting import format_count, show_activity, show_tasks
 from reprobox.runtime_files import list_runtime_files
 from reprobox.settings import Settings
 from reprobox.source_files import list_source_entries
+from reprobox.steps.ahead import LoadAhead
 from reprobox.steps.debian import find_base_layer, find_system_layer, make_base_layer, make_system_layer
 from reprobox.steps.runner import StepRunner, describe_run_step, find_run_layer, make_run_layer
+from reprobox.steps.sources import build_wheel, describe_build, find_built_wheel
 from reprobox.supply import Supply
 
 _ATTEMPTS = 3
@@ -94,6 +97,7 @@ class _Site(AbstractContextManager["_Site"]):
         self._reporter = settings.reporter
         self.supply = Supply(settings, project)
         self._steps = StepRunner(engine, self.store)
+        self._open_steps = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -105,6 +109,7 @@ class _Site(AbstractContextManager["_Site"]):
             # What compiles in another thread does not see the interruption, and would go on to its end.
             with suppress(EngineError):  # tidying hides no failure
                 self._engine.stop_containers()
+        self._open_steps.__exit__(kind, error, trace)
         self._steps.__exit__(kind, error, trace)
 
     def make_image(self) -> Image:
@@ -112,7 +117,8 @@ class _Site(AbstractContextManager["_Site"]):
         plan, settings = self._plan, make_image_settings(self._plan)
         layers = [*self._make_base()]
         layers += self._make_system(layers)
-        layers += [self._make_venv(), *self._make_wheels(tuple(layers))]
+        layers.append(self._make_venv())
+        layers += self._make_packages(tuple(layers))
         for command in plan.run:
             layers.append(self._make_step(command, tuple(layers)))
         layers += [self._make_runtime(), self._make_source()]
@@ -153,23 +159,68 @@ class _Site(AbstractContextManager["_Site"]):
         with show_activity(self._reporter, describe_run_step(command)):
             return make_run_layer(command, lower, self._steps, self._reporter.warn)
 
-    def _make_wheels(self, lower: tuple[Layer, ...]) -> Sequence[Layer]:
+    def _make_packages(self, lower: tuple[Layer, ...]) -> Sequence[Layer]:
+        """Make the layers of the locked wheels, and above them those of what is built from source with them."""
+        groups = group_wheels(self._plan.wheels)
+        layers = tuple(self._make_wheels(lower, groups))
+        if not self._plan.sdists:
+            return layers
+        built = self._build_sdists((*lower, *layers))
+        # With the others again, which are there by now: all are to be compared with each other.
+        all_groups = (*groups, tuple(wheel for wheel, _ in built))
+        both = self._make_wheels(lower, all_groups, {wheel.sha256: path for wheel, path in built})
+        known = {layer.diff_id for layer in layers}
+        return (*layers, *(layer for layer in both if layer.diff_id not in known))
+
+    def _build_sdists(self, lower: tuple[Layer, ...]) -> tuple[WheelFile, ...]:
+        plan = self._plan
+        found = {sdist: find_built_wheel(sdist, lower, self.store) for sdist in plan.sdists}
+        missing = [sdist for sdist in plan.sdists if found[sdist] is None]
+        files = self.supply.fetch_sdists(missing) if missing else {}
+        for sdist in missing:
+            with show_activity(self._reporter, describe_build(sdist)):
+                found[sdist] = build_wheel(sdist, files[sdist.sha256], lower, self._steps, self._reporter.warn)
+        return tuple(built for built in found.values() if built is not None)
+
+    def _make_wheels(
+        self, lower: tuple[Layer, ...], groups: Sequence[Sequence[Wheel]], built: Mapping[str, Path] | None = None
+    ) -> Sequence[Layer]:
         plan, interpreter = self._plan, interpreter_identity(self._plan)
-        groups = group_wheels(plan.wheels)
-        found = find_wheel_layers(groups, plan.python, compiler_identity(interpreter), self.store)
-        missing = [group for group, layer in zip(groups, found, strict=True) if layer is None]
+        built = built or {}
+        missing = find_missing_groups(groups, plan.python, compiler_identity(interpreter), self.store)
         wanted = [wheel for group in missing for wheel in group]
-        files = self.supply.fetch_wheels(wanted, plan.python) if wanted else {}
+        locked = [wheel for wheel in wanted if wheel.sha256 not in built]
+        files = {**built, **(self.supply.fetch_wheels(locked, plan.python) if locked else {})}
         image = self._steps.load(lower) if wanted else ""
-        with show_tasks(self._reporter, "layer") as show:
+        # What was built stands above everything, so its place is no guess; the others were loaded before.
+        ahead = self._load_ahead(lower, len(groups)) if wanted and not built else nullcontext()
+        compiler = self._open_steps.enter_context(
+            ContainerCompiler(self._engine, image, plan.python.executable, interpreter)
+        )
+        with show_tasks(self._reporter, "layer") as show, ahead as on_made:
             # All of them, made or not: wheels of layers that never met in one image may want the same path.
-            return make_wheel_layers(
+            layers = make_wheel_layers(
                 [[(wheel, files.get(wheel.sha256, Path())) for wheel in group] for group in groups],
                 plan.python,
-                ContainerCompiler(self._engine, image, plan.python.executable, interpreter),
+                compiler,
                 self.store,
                 on_progress=show,
+                on_made=on_made,
             )
+            compiler.finish()
+            return layers
+
+    @contextmanager
+    def _load_ahead(self, lower: tuple[Layer, ...], groups: int) -> Iterator[Made | None]:
+        """Yield what has the engine load layers on top of ``lower`` while others are still being made."""
+        if self._engine.info().name != "docker":
+            yield None  # Podman wants every layer at every load
+            return
+        with (
+            show_tasks(self._reporter, "loading") as show,
+            LoadAhead(self._steps, lower, 2 * groups, show) as ahead,
+        ):
+            yield ahead.add
 
     def _make_venv(self) -> Layer:
         python = self._plan.python

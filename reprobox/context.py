@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from reprobox.errors import BuildError, UsageError
-from reprobox.files import write_atomic
+from reprobox.files import make_folder_atomic, write_atomic
 from reprobox.image_settings import USER, make_image_settings
 from reprobox.layers.bytecode import read_worker
 from reprobox.layers.tar import Entry, Kind
 from reprobox.layers.wheel_files import site_packages
-from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Wheel
+from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Sdist, Wheel
 from reprobox.plan import Plan
 from reprobox.runtime_files import list_runtime_files
 from reprobox.steps.debian import INSTALL_SCRIPT, PACKAGES_FOLDER, list_step_files
 from reprobox.steps.runner import STEP_ENV
+from reprobox.steps.sources import BUILDER, VENV_PYTHON, read_builder
 from reprobox.templating import fill_template, read_base_dockerfile
 
 INSTALLER = "pip"
@@ -34,20 +35,14 @@ def write_context(plan: Plan, project: Path, out: Path, blobs: Blobs, unpacked: 
     starts from. The folder is written under another name and renamed: it is whole or not there.
     """
     _check_target(out)
-    temporary = out.absolute().with_name(f".{out.absolute().name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
-        _write_parts(plan, project, temporary, blobs, unpacked)
-        if out.exists():
-            out.rmdir()
-        temporary.rename(out)
+        with make_folder_atomic(out.absolute()) as temporary:
+            _write_parts(plan, project, temporary, blobs, unpacked)
     except OSError as exc:
+        _check_target(out)  # another process may have been faster
         raise BuildError(
             f"the build context {out} could not be written: {exc.strerror}: {exc.filename}", hint="look at its disk"
         ) from exc
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _check_target(out: Path) -> None:
@@ -67,6 +62,7 @@ def _write_parts(plan: Plan, project: Path, out: Path, blobs: Blobs, unpacked: P
         _link_or_copy(blobs[wheel.sha256], out / "wheels" / wheel.filename)
     write_atomic(out / "wheels" / "requirements.lock", format_requirements(plan.wheels))
     write_atomic(out / "wheels" / "compile_worker.py", read_worker())
+    _write_sdists(plan.sdists, out / "sources", blobs)
     for entry, data in list_runtime_files(plan):
         _write_entry(out / "runtime", entry, data)
     _write_source(plan, project, out / "source")
@@ -86,6 +82,9 @@ def format_dockerfile(plan: Plan) -> str:
         install_script=script,
         python=plan.python.executable,
         pip_wheel=_find_installer(plan.wheels),
+        sdists=plan.sdists,
+        build_command=[VENV_PYTHON, f"/sources/{BUILDER}"],
+        wanted=[f"{sdist.name}=={sdist.version}" for sdist in plan.sdists],
         site_packages="/" + site_packages(plan.python),
         run=plan.run,
         step_env=[f"{key}={value}" for key, value in STEP_ENV.items()],
@@ -127,6 +126,15 @@ def _write_packages(folder: Path, packages: tuple[DebPackage, ...], blobs: Blobs
         return
     for entry, data in list_step_files([(package, blobs[package.sha256]) for package in packages]):
         _write_entry(folder, entry, data)
+
+
+def _write_sdists(sdists: tuple[Sdist, ...], folder: Path, blobs: Blobs) -> None:
+    if not sdists:
+        return
+    folder.mkdir()
+    for sdist in sdists:
+        _link_or_copy(blobs[sdist.sha256], folder / sdist.filename)
+    write_atomic(folder / BUILDER, read_builder())
 
 
 def _write_entry(folder: Path, entry: Entry, data: bytes | Path | None) -> None:

@@ -5,29 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from reprobox.pins import choose_pins
 from reprobox.spec.model import Determinism, Level, Spec
 
 Switch = bool | int | str
-
-# MKL_CBWR=COMPATIBLE is what makes Intel's and AMD's processors agree; AVX2 alone is ignored on AMD.
-# https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2025-0/obtaining-numerically-reproducible-results.html
-_PORTABLE: Mapping[str, Mapping[str, str]] = {
-    "avx2": {
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "MKL_CBWR": "COMPATIBLE",
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "OPENBLAS_CORETYPE": "Haswell",
-        "TF_ENABLE_ONEDNN_OPTS": "0",
-    },
-    "baseline": {
-        "ATEN_CPU_CAPABILITY": "default",
-        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA",
-        "MKL_CBWR": "COMPATIBLE",
-        "ONEDNN_MAX_CPU_ISA": "SSE41",
-        "OPENBLAS_CORETYPE": "Nehalem",
-        "TF_ENABLE_ONEDNN_OPTS": "0",
-    },
-}
 
 
 def decide_switches(spec: Spec) -> dict[str, Switch]:
@@ -68,8 +49,11 @@ def _overrides(determinism: Determinism) -> dict[str, Switch]:
     return {name: value for name, value in asdict(determinism).items() if name != "level" and value is not None}
 
 
-def decide_environment(switches: Mapping[str, Switch]) -> dict[str, str]:
-    """Return the variables that must be set before the interpreter or a library starts, for these switches."""
+def decide_environment(switches: Mapping[str, Switch], installed: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that must be set before the interpreter or a library starts, for these switches.
+
+    ``installed`` maps the image's packages, and ``glibc``, to their versions: some names differ from one to the next.
+    """
     env: dict[str, str] = {}
     if "hash_seed" in switches:
         env["PYTHONHASHSEED"] = str(switches["hash_seed"])
@@ -82,7 +66,7 @@ def decide_environment(switches: Mapping[str, Switch]) -> dict[str, str]:
         # cuBLAS reads it when a handle is made, so it must precede the process: CUDA 10.2 and newer.
         env["CUBLAS_WORKSPACE_CONFIG"] = str(switches["cublas_workspace"])
     if "cpu" in switches:
-        env |= _PORTABLE[str(switches["cpu"])]
+        env |= choose_pins(str(switches["cpu"]), installed)
     return env
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -137,6 +138,23 @@ def _describe_ca(environ: Mapping[str, str]) -> Finding:
         return Finding(
             "certificates", Status.FAILED, f"{name} names {path}, which is not there", f"correct or unset {name}"
         )
+    for name, path in named:
+        if trouble := _read_certificates(Path(path)):
+            detail = f"{name} names {path}, which cannot be used: {trouble}"
+            return Finding("certificates", Status.FAILED, detail, f"correct or unset {name}")
     if named:
         return Finding("certificates", Status.OK, f"the system's, and {named[0][1]} ({named[0][0]})")
     return Finding("certificates", Status.OK, "the system's")
+
+
+def _read_certificates(path: Path) -> str:
+    """Return why a CA bundle cannot be used, or nothing; a folder's are read when one is looked for."""
+    if path.is_dir():
+        return ""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError as exc:
+        return f"it holds no certificates ({exc.reason or 'unreadable'})"
+    except OSError as exc:
+        return exc.strerror or "it cannot be read"
+    return ""

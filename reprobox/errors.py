@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -67,6 +68,19 @@ class LockError(ReproboxError):
     def __init__(self, message: str, *, hint: str | None = None, about: str = "") -> None:
         super().__init__(message, hint=hint)
         self.about = about
+
+
+class LockErrors(LockError):
+    """Several reasons why no lock can be made, each of which stands whatever becomes of the others."""
+
+    def __init__(self, errors: Sequence[LockError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(str(error) for error in errors))
+
+
+def join_lock_errors(errors: Sequence[LockError]) -> LockError:
+    """Make one error of one or more."""
+    return errors[0] if len(errors) == 1 else LockErrors(errors)
 
 
 class EngineError(ReproboxError):

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from reprobox.blobs import BlobStore
 from reprobox.errors import FetchError
 from reprobox.http import HttpConfig, open_session, read_credentials
-from reprobox.lock import PythonTarget, Wheel
+from reprobox.lock import PythonTarget, Sdist, Wheel
 from reprobox.transfer import Download, Fetcher, Progress, Vanished
 from reprobox.uv import PythonConfig
 
-__all__ = ["Download", "Progress", "Vanished", "fetch_files", "fetch_url", "fetch_wheels"]
+__all__ = ["Download", "Progress", "Vanished", "fetch_files", "fetch_sdists", "fetch_url", "fetch_wheels"]
 
 _WORKERS = 4
 
@@ -96,8 +96,25 @@ def fetch_wheels(
     return found | fetch_files(downloads, store, http=config.http, progress=progress)
 
 
-def _explain_gone(wheels: Sequence[Wheel]) -> FetchError:
-    lines = "".join(f"\n  - {wheel.name} {wheel.version}: {wheel.filename} (sha256 {wheel.sha256})" for wheel in wheels)
+def fetch_sdists(
+    sdists: Sequence[Sdist], store: BlobStore, config: PythonConfig, *, progress: Progress | None = None
+) -> dict[str, Path]:
+    """Return sha256 -> file for all of ``sdists``. Raises FetchError when one is nowhere or has changed."""
+    found = {sdist.sha256: path for sdist in sdists if (path := store.find(sdist.sha256))}
+    missing = [sdist for sdist in sdists if sdist.sha256 not in found]
+    if not missing:
+        return found
+    from reprobox.sdist_places import find_sdist_places  # late, as above
+
+    places = find_sdist_places(missing, config)
+    if gone := [sdist for sdist in missing if sdist.sha256 not in places]:
+        raise _explain_gone(gone)
+    downloads = [Download(sdist.filename, places[sdist.sha256], sdist.sha256, sdist.size) for sdist in missing]
+    return found | fetch_files(downloads, store, http=config.http, progress=progress)
+
+
+def _explain_gone(files: Sequence[Wheel | Sdist]) -> FetchError:
+    lines = "".join(f"\n  - {file.name} {file.version}: {file.filename} (sha256 {file.sha256})" for file in files)
     return FetchError(
         f"no index or find-links folder of this machine has what the lock names:{lines}",
         hint="check pip's and uv's configuration and the network; if it was withdrawn, `reprobox lock --upgrade`"

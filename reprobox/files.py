@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+UNFINISHED = ".reprobox-tmp"
+"""How the name of a file ends that is still being written, or whose writer was killed: nobody may take it for more."""
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What some network and FUSE file systems answer."""
+
 
 @contextmanager
 def open_atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path``; rename it to ``path`` only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+    prefix = f".{path.name[:40]}."
+    remove_leftovers(path.parent, prefix)
+    descriptor, temporary = make_temporary(path.parent, prefix)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
@@ -31,3 +43,87 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
     """Replace ``path`` by ``data`` (text is UTF-8) in one step."""
     with open_atomic(path, mode=mode) as stream:
         stream.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def make_folder_atomic(path: Path) -> Iterator[Path]:
+    """Make a temporary folder beside ``path``; rename it to that, which is absent or empty, if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{path.name[:40]}."
+    remove_leftovers(path.parent, prefix)
+    descriptor, temporary = _make_temporary_folder(path.parent, prefix)
+    try:
+        yield temporary
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _make_temporary_folder(parent: Path, prefix: str) -> tuple[int, Path]:
+    while True:
+        folder = parent / f"{prefix}{secrets.token_hex(4)}{UNFINISHED}"
+        folder.mkdir()
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            _hold(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            folder.rmdir()
+            raise
+        if folder.exists():
+            return descriptor, folder
+        os.close(descriptor)  # another writer took it for a leftover before it was locked
+
+
+def make_temporary(folder: Path, prefix: str = "") -> tuple[int, str]:
+    """Make a file and lock it for as long as it is open: one that nobody holds is a dead process's."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=UNFINISHED)
+        try:
+            _hold(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            Path(name).unlink(missing_ok=True)
+            raise
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, name
+        os.close(descriptor)  # another writer took it for a leftover before it was locked
+
+
+def _hold(descriptor: int) -> None:
+    """Lock an open file or folder; where the file system has no locks nothing is taken for a leftover either."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as exc:
+        if exc.errno not in _NO_LOCKS:
+            raise
+
+
+def remove_leftovers(folder: Path, prefix: str = "", suffix: str = UNFINISHED) -> None:
+    """Remove what writers left when they were killed: whatever has such a name and is held by nobody."""
+    for path in folder.iterdir():
+        if not (path.name.startswith(prefix) and path.name.endswith(suffix)):
+            continue
+        try:
+            # Whose name it has is not who made it: no link is followed, and no pipe waited for.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            continue  # gone already, or none of ours
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(path)
+        except OSError:
+            continue  # a living writer's
+        finally:
+            os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

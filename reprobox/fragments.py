@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reprobox.records import RuntimeRecord
+from reprobox.records import RuntimeRecord, Suspect
 
 _MOST_FRAGMENTS = 2000
 _LARGEST_FRAGMENT = 256 * 1024
@@ -16,6 +16,9 @@ _MOST_BYTES = 32 * 2**20
 """Of all of them together: they enter one record."""
 _DEEPEST = 16
 """Levels of lists and objects in one another; the runtime writes four."""
+
+_MOST_SUSPECTS = 200
+_LONGEST_TEXT = 500
 
 
 def read_fragments(folder: Path) -> RuntimeRecord:
@@ -43,6 +46,33 @@ def find_peak_memory(record: RuntimeRecord, stage: str = "") -> int | None:
     fragments = [one for one in record.processes if not stage or one.get("stage") == stage]
     sizes = [size for fragment in fragments if isinstance(size := fragment.get("max_rss"), int)]
     return max((size for size in sizes if 0 <= size < 2**63), default=None)
+
+
+def merge_suspects(record: RuntimeRecord) -> tuple[Suspect, ...]:
+    """Add up what the processes noted, by kind and place; the most frequent first."""
+    merged: dict[tuple[str, str], Suspect] = {}
+    for fragment in record.processes:
+        for one in _list_suspects(fragment.get("suspects")):
+            before = merged.get((one.kind, one.where))
+            count = one.count + (before.count if before else 0)
+            detail = before.detail if before and before.detail else one.detail
+            merged[one.kind, one.where] = Suspect(one.kind, one.where, count, detail)
+    ranked = sorted(merged.values(), key=lambda one: (-one.count, one.kind, one.where))
+    return tuple(ranked[:_MOST_SUSPECTS])
+
+
+def _list_suspects(value: object) -> Iterator[Suspect]:
+    for one in value if isinstance(value, list) else ():
+        if not isinstance(one, dict):
+            continue
+        kind, where, detail = (_cut(one.get(key)) for key in ("kind", "where", "detail"))
+        count = one.get("count")
+        if kind and type(count) is int and 0 < count < 2**53:
+            yield Suspect(kind, where, count, detail)
+
+
+def _cut(value: object) -> str:
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else ""
 
 
 def _read_text(path: Path) -> str:

@@ -83,6 +83,19 @@ class Wheel:
     """The spec's own index that serves it; empty for the machine's default ones."""
 
 
+@dataclass(frozen=True, order=True)
+class Sdist:
+    """One source archive, built into a wheel by the image's own Python; ``name`` is normalised."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+    index: str = ""
+    """As a wheel's."""
+
+
 @dataclass(frozen=True)
 class Lock:
     """A whole lock; every tuple is sorted."""
@@ -99,6 +112,8 @@ class Lock:
     system: tuple[DebPackage, ...]
     """Debian packages beyond the base's, the closure of the spec's ``system``."""
     wheels: tuple[Wheel, ...]
+    sdists: tuple[Sdist, ...] = ()
+    """What the spec's ``from_source`` names."""
 
 
 def spec_keys(spec: Spec, requirement_text: str | None) -> tuple[tuple[str, str], ...]:
@@ -112,6 +127,7 @@ def spec_keys(spec: Spec, requirement_text: str | None) -> tuple[tuple[str, str]
         "base": {key: value for key, value in asdict(spec.base).items() if value is not None},
         "frameworks": spec.frameworks,
         "packages": sorted(spec.packages),
+        "from_source": sorted(spec.from_source),
         "requirements": [spec.requirements, requirement_text] if spec.requirements else None,
         "indexes": list(spec.indexes),
         "system": sorted(spec.system),
@@ -134,8 +150,10 @@ def stale_keys(lock: Lock, spec: Spec, requirement_text: str | None) -> tuple[st
 
 def lock_digest(lock: Lock) -> str:
     """Digest everything ``lock`` says, whatever its text looks like: ``sha256:…``."""
-    lock = sort_lock(lock)
-    return _digest_value({"base_kind": type(lock.base).__name__, **asdict(lock)})
+    values = {"base_kind": type(lock.base).__name__, **asdict(sort_lock(lock))}
+    if not lock.sdists:
+        del values["sdists"]  # which locks did not always have
+    return _digest_value(values)
 
 
 def sort_lock(lock: Lock) -> Lock:
@@ -149,13 +167,14 @@ def sort_lock(lock: Lock) -> Lock:
         spec_keys=tuple(sorted(lock.spec_keys)),
         system=tuple(sorted(lock.system)),
         wheels=tuple(sorted(lock.wheels)),
+        sdists=tuple(sorted(lock.sdists)),
     )
 
 
 def describe_changes(old: Lock | None, new: Lock) -> list[str]:
     """Say what re-locking changed, one short line a change; empty when nothing did."""
-    before = old.wheels if old else ()
-    lines = _describe_wheels(before, new.wheels)
+    before: tuple[Wheel | Sdist, ...] = (*old.wheels, *old.sdists) if old else ()
+    lines = _describe_packages(before, (*new.wheels, *new.sdists))
     if old is None:
         return [*lines, *_count_packages(new)]
     lines += _describe_base(old, new)
@@ -173,19 +192,19 @@ def _digest_value(value: object) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _describe_wheels(old: Iterable[Wheel], new: Iterable[Wheel]) -> list[str]:
-    before, after = {wheel.name: wheel for wheel in old}, {wheel.name: wheel for wheel in new}
+def _describe_packages(old: Iterable[Wheel | Sdist], new: Iterable[Wheel | Sdist]) -> list[str]:
+    before, after = {one.name: one for one in old}, {one.name: one for one in new}
     lines = []
     for name in sorted(before.keys() | after.keys()):
-        match before.get(name), after.get(name):
-            case None, Wheel(version=version):
-                lines.append(f"+ {name} {version}")
-            case Wheel(version=version), None:
-                lines.append(f"- {name} {version}")
-            case Wheel() as was, Wheel() as is_now if was.version != is_now.version:
-                lines.append(f"{name} {was.version} → {is_now.version}")
-            case Wheel() as was, Wheel() as is_now if was.sha256 != is_now.sha256:
-                lines.append(f"{name} {is_now.version}: another file ({is_now.filename})")
+        was, is_now = before.get(name), after.get(name)
+        if was is None or is_now is None:
+            there = was or is_now
+            assert there is not None
+            lines.append(f"{'-' if was else '+'} {name} {there.version}")
+        elif was.version != is_now.version:
+            lines.append(f"{name} {was.version} → {is_now.version}")
+        elif was.sha256 != is_now.sha256:
+            lines.append(f"{name} {is_now.version}: another file ({is_now.filename})")
     return lines
 
 

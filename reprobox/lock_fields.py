@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
-from reprobox.lock import Wheel
+from reprobox.lock import Sdist, Wheel
 
 Check = Callable[[object], str]
 """Returns what is wrong with a value, or nothing."""
@@ -23,6 +29,18 @@ def check_wheel(wheel: Wheel) -> str:
         return f"not a wheel's file name: {exc}"
     if name != wheel.name or version != wanted:
         return f"{wheel.filename} is not a wheel of {wheel.name} {wheel.version}"
+    return ""
+
+
+def check_sdist(sdist: Sdist) -> str:
+    """Say what is wrong with the file name of ``sdist``, beside its own name and version."""
+    try:
+        name, version = parse_sdist_filename(sdist.filename)
+        wanted = Version(sdist.version)
+    except (InvalidSdistFilename, InvalidVersion) as exc:
+        return f"not a source archive's file name: {exc}"
+    if name != sdist.name or version != wanted:
+        return f"{sdist.filename} is not a source archive of {sdist.name} {sdist.version}"
     return ""
 
 
@@ -92,6 +110,12 @@ CHECKS: dict[str, Check] = {
     "Wheel.sha256": _SHA256,
     "Wheel.size": _check_count,
     "Wheel.index": _match(r"((https?|file)://[!-~]+)?", "an index's URL", 2000),
+    "Sdist.name": _check_name,
+    "Sdist.version": _match(r"[0-9A-Za-z.!+_-]{1,100}", "a version"),
+    "Sdist.filename": _match(r"[A-Za-z0-9_][A-Za-z0-9._+!-]*\.(tar\.gz|zip)", "a source archive's file name", 250),
+    "Sdist.sha256": _SHA256,
+    "Sdist.size": _check_count,
+    "Sdist.index": _match(r"((https?|file)://[!-~]+)?", "an index's URL", 2000),
     "DebPackage.name": _match(r"[a-z0-9][a-z0-9+.-]+", "a Debian package's name"),
     "DebPackage.version": _match(r"[0-9A-Za-z][0-9A-Za-z.+:~-]*", "a Debian version"),
     "DebPackage.architecture": _WORD,

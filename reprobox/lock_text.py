@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -18,13 +18,15 @@ from reprobox.lock import (
     ImageBase,
     Lock,
     PythonTarget,
+    Sdist,
     Wheel,
     lock_digest,
     sort_lock,
 )
-from reprobox.lock_fields import CHECKS, check_wheel
+from reprobox.lock_fields import CHECKS, check_sdist, check_wheel
 
 _T = TypeVar("_T")
+_F = TypeVar("_F", Wheel, Sdist)
 _HEADER = """\
 # made by `reprobox lock`: the hash of every byte that enters the image
 # do not edit; commit this file beside the spec, and run `reprobox lock` after changing the spec
@@ -49,7 +51,8 @@ def format_lock(lock: Lock) -> str:
         "python": asdict(lock.python),
         "base": _dump_base(lock.base),
         "system": [asdict(package) for package in lock.system],
-        "wheel": [{key: value for key, value in asdict(wheel).items() if value != ""} for wheel in lock.wheels],
+        "wheel": [_dump_file(wheel) for wheel in lock.wheels],
+        "sdist": [_dump_file(sdist) for sdist in lock.sdists],
     }
     return _HEADER + tomli_w.dumps({key: value for key, value in document.items() if value != []})
 
@@ -72,9 +75,14 @@ def parse_lock(text: str, file: str) -> Lock:
         python=reader.read_fields(PythonTarget, reader.read_table(document, "python"), "[python]"),
         system=reader.read_packages(document, "system", "[[system]]"),
         wheels=reader.read_wheels(document),
+        sdists=reader.read_sdists(document),
     )
     _check_digest(str(reader.read_value(document, "lock_digest", "digest", "")), lock, file)
     return lock
+
+
+def _dump_file(file: Wheel | Sdist) -> dict[str, object]:
+    return {key: value for key, value in asdict(file).items() if value != ""}
 
 
 def _dump_base(base: DebianBase | ImageBase | ArchiveBase) -> dict[str, object]:
@@ -151,7 +159,7 @@ class _Reader:
         known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
         for key in table.keys() - set(known):
             raise self._refuse(f"unknown key {_shorten(key)}", header, number)
-        if cls is Wheel:
+        if cls in (Wheel, Sdist):
             table = {"index": "", **table}
         return cls(**{key: self.read_value(table, key, f"{cls.__name__}.{key}", header, number) for key in known})
 
@@ -178,14 +186,23 @@ class _Reader:
         return tuple(sorted(packages))
 
     def read_wheels(self, document: Mapping[str, Any]) -> tuple[Wheel, ...]:
-        wheels = []
-        for number, table in enumerate(self._read_list(document, "wheel", "[[wheel]]")):
-            wheel = self.read_fields(Wheel, table, "[[wheel]]", number)
-            if problem := check_wheel(wheel):
-                raise self._refuse(problem, "[[wheel]]", number, "filename")
-            wheels.append(wheel)
-        self._refuse_duplicates([wheel.name for wheel in wheels], "[[wheel]]")
-        return tuple(sorted(wheels))
+        return self._read_files(document, "wheel", Wheel, check_wheel)
+
+    def read_sdists(self, document: Mapping[str, Any]) -> tuple[Sdist, ...]:
+        return self._read_files(document, "sdist", Sdist, check_sdist)
+
+    def _read_files(
+        self, document: Mapping[str, Any], key: str, cls: type[_F], check: Callable[[_F], str]
+    ) -> tuple[_F, ...]:
+        header = f"[[{key}]]"
+        files = []
+        for number, table in enumerate(self._read_list(document, key, header)):
+            file = self.read_fields(cls, table, header, number)
+            if problem := check(file):
+                raise self._refuse(problem, header, number, "filename")
+            files.append(file)
+        self._refuse_duplicates([file.name for file in files], header)
+        return tuple(sorted(files))
 
     def _read_list(self, parent: Mapping[str, Any], key: str, header: str) -> list[Any]:
         value = parent.get(key, [])

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from reprobox import __version__
 from reprobox.engines.base import Engine
+from reprobox.errors import LockError, join_lock_errors
 from reprobox.layers.model import LAYER_FORMAT
 from reprobox.layers.store import LayerStore
-from reprobox.lock import Lock, Wheel, spec_digest, spec_keys
+from reprobox.lock import Lock, Sdist, Wheel, spec_digest, spec_keys
 from reprobox.reporting import show_activity
 from reprobox.resolve.base import BaseRequest, BaseResolution, resolve_base
+from reprobox.resolve.deb_closure import UnknownPackages
+from reprobox.resolve.sdists import SdistResolution, resolve_sdists
 from reprobox.resolve.torch_builds import choose_torch_backend, list_framework_requirements
 from reprobox.resolve.wheels import WheelRequest, resolve_wheels
 from reprobox.settings import Settings
@@ -40,8 +47,14 @@ def resolve_spec(
     keys = spec_keys(spec, requirement_text)
     kept = None if upgrade else old
     supply = Supply(settings, project)
-    base = _keep_base(kept, keys) or _resolve_base(spec, project, supply, settings, connect)
-    wheels = _keep_wheels(kept, keys, base) or _resolve_wheels(spec, project, supply, settings, base, kept)
+    errors: list[LockError] = []
+    base = _keep_base(kept, keys) or _resolve_base(spec, project, supply, settings, connect, errors)
+    try:
+        packages = _keep_packages(kept, keys, base) or _resolve_packages(spec, project, supply, settings, base, kept)
+    except LockError as exc:
+        errors.append(exc)
+    if errors:
+        raise join_lock_errors(errors) from errors[0]
     return Lock(
         reprobox=__version__,
         layer_format=LAYER_FORMAT,
@@ -50,8 +63,15 @@ def resolve_spec(
         base=base.base,
         python=base.python,
         system=base.system,
-        wheels=wheels,
+        wheels=packages.wheels,
+        sdists=packages.sdists,
     )
+
+
+@dataclass(frozen=True)
+class _Packages:
+    wheels: tuple[Wheel, ...]
+    sdists: tuple[Sdist, ...]
 
 
 def _keep_base(old: Lock | None, keys: tuple[tuple[str, str], ...]) -> BaseResolution | None:
@@ -60,11 +80,11 @@ def _keep_base(old: Lock | None, keys: tuple[tuple[str, str], ...]) -> BaseResol
     return BaseResolution(old.base, old.python, old.system)
 
 
-def _keep_wheels(old: Lock | None, keys: tuple[tuple[str, str], ...], base: BaseResolution) -> tuple[Wheel, ...] | None:
+def _keep_packages(old: Lock | None, keys: tuple[tuple[str, str], ...], base: BaseResolution) -> _Packages | None:
     if old is None or old.python != base.python:
         return None
     names = {name for name, _ in (*keys, *old.spec_keys)} - set(_BASE_KEYS)
-    return None if _some_changed(old, keys, tuple(names)) else old.wheels
+    return None if _some_changed(old, keys, tuple(names)) else _Packages(old.wheels, old.sdists)
 
 
 def _some_changed(old: Lock, keys: tuple[tuple[str, str], ...], names: tuple[str, ...]) -> bool:
@@ -73,26 +93,59 @@ def _some_changed(old: Lock, keys: tuple[tuple[str, str], ...], names: tuple[str
 
 
 def _resolve_base(
-    spec: Spec, project: Path, supply: Supply, settings: Settings, connect: Callable[[], Engine]
+    spec: Spec,
+    project: Path,
+    supply: Supply,
+    settings: Settings,
+    connect: Callable[[], Engine],
+    errors: list[LockError],
 ) -> BaseResolution:
+    """Pin the base; where only the spec's system packages are wrong, add that to ``errors`` and pin it without them."""
     request = BaseRequest(spec.python, spec.base, spec.system, project, supply.mirror)
     store = LayerStore(settings.cache)
     with show_activity(settings.reporter, "resolve the base"):
-        return resolve_base(request, supply.debian_downloads(), connect, store, settings.reporter.warn)
+        downloads, warn = supply.debian_downloads(), settings.reporter.warn
+        try:
+            return resolve_base(request, downloads, connect, store, warn)
+        except UnknownPackages as exc:
+            errors.append(exc)
+        # The packages are still to be looked at, and the Python they are for does not depend on the system packages.
+        return resolve_base(replace(request, system=()), downloads, connect, store, lambda message: None)
 
 
-def _resolve_wheels(
+def _resolve_packages(
     spec: Spec, project: Path, supply: Supply, settings: Settings, base: BaseResolution, old: Lock | None
-) -> tuple[Wheel, ...]:
-    request = WheelRequest(
-        requirements=(*list_framework_requirements(spec.frameworks, spec.cuda), *spec.packages, INSTALLER),
-        requirement_file=project / spec.requirements if spec.requirements else None,
-        indexes=spec.indexes,
-        python=base.python,
-        torch_backend=choose_torch_backend(spec.frameworks, spec.cuda),
-        config=supply.config,
-        preferences=old.wheels if old else (),
-        project=project,
-    )
+) -> _Packages:
+    errors: list[LockError] = []
     with show_activity(settings.reporter, "resolve the packages"):
-        return resolve_wheels(request, settings.reporter.warn)
+        built = _resolve_sdists(spec, supply, old, errors)
+        request = WheelRequest(
+            requirements=(*built.requirements, INSTALLER),
+            requirement_file=project / spec.requirements if spec.requirements else None,
+            indexes=spec.indexes,
+            python=base.python,
+            torch_backend=choose_torch_backend(spec.frameworks, spec.cuda),
+            config=supply.config,
+            preferences=old.wheels if old else (),
+            project=project,
+            excluded=spec.from_source,
+        )
+        try:
+            wheels = resolve_wheels(request, settings.reporter.warn)
+        except LockError as exc:
+            errors.append(exc)
+    if errors:
+        raise join_lock_errors(errors) from errors[0]
+    return _Packages(wheels, built.sdists)
+
+
+def _resolve_sdists(spec: Spec, supply: Supply, old: Lock | None, errors: list[LockError]) -> SdistResolution:
+    """Pin what is built from source; add what is wrong with that to ``errors`` and go on without it."""
+    requirements = (*list_framework_requirements(spec.frameworks, spec.cuda), *spec.packages)
+    kept = old.sdists if old else ()
+    try:
+        return resolve_sdists(spec.from_source, requirements, spec.indexes, supply.config, supply.fetch_sdists, kept)
+    except LockError as exc:
+        errors.append(exc)
+    rest = [line for line in requirements if canonicalize_name(Requirement(line).name) not in spec.from_source]
+    return SdistResolution((), tuple(rest))

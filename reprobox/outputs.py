@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
+from reprobox.errors import UsageError
 from reprobox.records import OutputFile
 
 
@@ -57,6 +59,40 @@ def find_missing(declared: tuple[str, ...], present: tuple[OutputFile, ...]) -> 
     """Return the declared paths, folders or globs that no output matches."""
     names = [file.path for file in present]
     return tuple(item for item in declared if not _match_output(item, names))
+
+
+def select_outputs(declared: tuple[str, ...], present: tuple[OutputFile, ...]) -> tuple[OutputFile, ...]:
+    """Return the outputs that a declared path, folder or glob matches; all of them where nothing is declared."""
+    if not declared:
+        return present
+    wanted = GitIgnoreSpec.from_lines(f"/{item.lstrip('/')}" for item in declared)
+    return tuple(file for file in present if wanted.match_file(file.path))
+
+
+def copy_outputs(files: Iterable[OutputFile], source: Path, target: Path) -> None:
+    """Copy outputs that a record lists, and check that they are still those.
+
+    Raises ``UsageError`` for one that is gone, is another by now, or whose name leads out of ``source``.
+    """
+    for file in files:
+        name = PurePosixPath(file.path)
+        found, copy = source / name, target / name
+        if name.is_absolute() or ".." in name.parts or not found.parent.resolve().is_relative_to(source.resolve()):
+            raise UsageError(f"{source}: the record names an output {file.path!r}, which leads out of that folder")
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(found, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as stream, copy.open("xb") as writer:
+                shutil.copyfileobj(stream, writer)
+                copy.chmod(stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o777)
+            same = _hash_output(copy, file.path) == file
+        except OSError as exc:
+            raise UsageError(f"{found} cannot be copied: {exc.strerror or exc}", hint=_RUN_AGAIN) from exc
+        if not same:
+            raise UsageError(f"{found} is not what its run left there: its sha256 has changed", hint=_RUN_AGAIN)
+
+
+_RUN_AGAIN = "run the earlier stages again, or name another run"
 
 
 def _match_output(declared: str, names: list[str]) -> bool:

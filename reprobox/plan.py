@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from reprobox.backend_variables import list_backend_variables, merge_variables
 from reprobox.determinism import decide_environment, decide_switches
-from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Lock, PythonTarget, Wheel, lock_digest
+from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Lock, PythonTarget, Sdist, Wheel, lock_digest
 from reprobox.spec.model import Level, Spec
 
 
@@ -49,11 +50,17 @@ class Plan:
     python: PythonTarget
     system: tuple[DebPackage, ...]
     wheels: tuple[Wheel, ...]
+    sdists: tuple[Sdist, ...]
     run: tuple[str, ...]
     source: tuple[SourceFile, ...]
     stages: tuple[StagePlan, ...]
     spec_digest: str
     lock_digest: str
+
+    @property
+    def cpu(self) -> str:
+        """The instruction set that level ``portable`` holds everything to; "" at any other."""
+        return str(dict(self.switches).get("cpu", ""))
 
 
 VENV_BIN = "/opt/venv/bin"
@@ -82,17 +89,33 @@ def make_plan(spec: Spec, lock: Lock, source: tuple[SourceFile, ...]) -> Plan:
         seed=spec.seed,
         level=spec.determinism.level,
         switches=tuple(switches.items()),
-        env=_fill_environment(lock, decide_environment(switches), spec.env),
+        env=_fill_environment(lock, decide_variables(spec, list_versions(lock)), spec.env),
         base=lock.base,
         python=lock.python,
         system=lock.system,
         wheels=lock.wheels,
+        sdists=lock.sdists,
         run=spec.run,
         source=source,
         stages=plan_stages(spec),
         spec_digest=spec_digest(spec),
         lock_digest=lock_digest(lock),
     )
+
+
+def list_versions(lock: Lock) -> dict[str, str]:
+    """Return the version of each locked package, by normalised name, and of the image's C library as ``glibc``."""
+    sdists = {one.name: one.version for one in lock.sdists}
+    return {"glibc": lock.python.glibc, **{one.name: one.version for one in lock.wheels}, **sdists}
+
+
+def decide_variables(spec: Spec, versions: Mapping[str, str]) -> dict[str, str]:
+    """Return what the spec's level sets in the image's environment, where these versions are installed."""
+    switches = decide_switches(spec)
+    chosen = decide_environment(switches, versions)
+    seed = None if spec.determinism.level is Level.OFF else spec.seed
+    merge_variables(chosen, list_backend_variables(versions, switches, seed))
+    return chosen
 
 
 def _fill_environment(lock: Lock, level: Mapping[str, str], own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -114,5 +137,8 @@ def plan_stages(spec: Spec) -> tuple[StagePlan, ...]:
 
 def spec_digest(spec: Spec) -> str:
     """Digest of what the spec means: comments, key order and spelled-out defaults do not change it."""
-    text = json.dumps(asdict(spec), sort_keys=True, separators=(",", ":"))
+    values = asdict(spec)
+    if not spec.from_source:
+        del values["from_source"]  # which specs did not always have
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 RECORD_SCHEMA = 1
@@ -44,6 +44,19 @@ class OutputFile:
 
 
 @dataclass(frozen=True)
+class EarlierRun:
+    """The run whose outputs a stage on its own started with, as copies."""
+
+    run: str
+    folder: str
+    image_digest: str
+    stages: tuple[str, ...]
+    """Those that had succeeded there."""
+    outputs: tuple[OutputFile, ...]
+    """What was taken from it."""
+
+
+@dataclass(frozen=True)
 class EngineRecord:
     """The engine that ran it."""
 
@@ -79,6 +92,19 @@ class RuntimeRecord:
 
 
 @dataclass(frozen=True)
+class Suspect:
+    """Something in the user's program that may make runs differ, as the runtime saw it happen."""
+
+    kind: str
+    """A short word: "unseeded-generator", "listing-order", …; ``docs/suspects.md`` lists them."""
+    where: str
+    """``file:line`` of the user's code."""
+    count: int
+    """How often, in all processes together."""
+    detail: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One run: ``.reprobox/runs/<id>/run.json``."""
 
@@ -110,6 +136,12 @@ class RunRecord:
     missing_outputs: tuple[str, ...]
     """What the spec declares and the run did not leave."""
     warnings: tuple[str, ...]
+    suspects: tuple[Suspect, ...] = ()
+    """Merged over all processes, the most frequent first."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The last value of each name, from wherever the run left it."""
+    earlier: EarlierRun | None = None
+    """What the run's ``/output`` held when it started; ``None``: nothing."""
 
 
 def format_record(record: RunRecord) -> str:

@@ -18,7 +18,7 @@ from reprobox.supply import Supply
 def render_plan(plan: Plan, project: Path, out: Path, settings: Settings) -> None:
     """Write the build context of a plan into ``out``; needs no engine, and no network once everything is cached."""
     supply, store = Supply(settings, project), LayerStore(settings.cache)
-    blobs = dict(supply.fetch_wheels(plan.wheels, plan.python))
+    blobs = {**supply.fetch_wheels(plan.wheels, plan.python), **supply.fetch_sdists(plan.sdists)}
     match plan.base:
         case DebianBase(packages=packages, snapshot=snapshot):
             debs = supply.fetch_debs((*packages, *plan.system), snapshot)

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from reprobox import __version__
 from reprobox.engines.base import ContainerResult, ContainerSpec, Engine, EngineInfo, Mount
-from reprobox.errors import Interrupted, UsageError
+from reprobox.errors import EngineError, Interrupted, ReproboxError, UsageError
 from reprobox.files import write_atomic
-from reprobox.fragments import find_peak_memory, read_fragments
-from reprobox.outputs import find_missing, list_outputs, walk_tree
+from reprobox.fragments import find_peak_memory, merge_suspects, read_fragments
+from reprobox.metrics import read_metrics
+from reprobox.outputs import copy_outputs, find_missing, list_outputs, walk_tree
 from reprobox.plan import Plan, StagePlan
-from reprobox.records import RECORD_SCHEMA, EngineRecord, Host, RunRecord, RuntimeRecord, StageRecord, format_record
+from reprobox.records import (
+    RECORD_SCHEMA,
+    EarlierRun,
+    EngineRecord,
+    Host,
+    RunRecord,
+    RuntimeRecord,
+    StageRecord,
+    format_record,
+)
 from reprobox.spec.model import Spec
 
 UNPRIVILEGED = (1000, 1000)
 """Who the program is inside when the caller is root: never root itself."""
 RECORD_TARGET = "/run/reprobox"
+CONTRACT_TARGET = "/opt/reprobox/contract.json"
 OnOutput = Callable[[str, bytes], None]
 
 
@@ -45,30 +57,51 @@ class RunRequest:
     """Whose the outputs will be: uid and gid."""
     host: Host
     started: datetime
+    trace: bool = False
+    """Whether the processes fingerprint what they compute."""
+    contract: bytes | None = None
+    """Takes the place of the image's own: for another seed than the one it was built for."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables over the image's own."""
+    earlier: EarlierRun | None = None
+    """The run whose outputs ``/output`` starts with."""
 
 
-def run_image(request: RunRequest, engine: Engine, on_output: OnOutput) -> tuple[Path, RunRecord]:
+def run_image(
+    request: RunRequest, engine: Engine, on_output: OnOutput, is_stopped: Callable[[], bool] = lambda: False
+) -> tuple[Path, RunRecord]:
     """Run every stage until one fails; return the run's folder and its record, which is also written there.
 
-    An interrupted run is recorded with exit code 130 before ``Interrupted`` goes on.
+    An interrupted run is recorded with exit code 130 before ``Interrupted`` goes on, and one whose engine is lost with
+    that error's. ``is_stopped`` tells a run in another thread, which no signal reaches, that its containers have been
+    killed.
     """
     info = engine.info()
     _check_engine(info)
     folder = _make_run_folder(request)
+    _start_from(request.earlier, folder)
     results: list[StageRecord] = []
-    with _lend_folders(folder, request.caller), (folder / "log.txt").open("wb") as log:
-        tee = _tee(log.write, on_output)
+    stopped: ReproboxError | None = None
+    with _reserved(folder), _Log(folder / "log.txt", on_output) as log, _lend_folders(folder, request.caller):
         try:
             for stage in _choose_stages(request):
-                results.append(_run_stage(stage, request, folder, engine, tee))
+                _check_stopped(is_stopped)
+                results.append(_run_stage(stage, request, folder, engine, log.take))
+                _check_stopped(is_stopped)
                 if results[-1].exit_code:
                     break
-        except Interrupted:
-            write_record(folder, _make_record(request, info, folder, tuple(results), interrupted=True))
-            raise
-    record = _make_record(request, info, folder, tuple(results), interrupted=False)
+        except (Interrupted, EngineError) as error:
+            stopped = error
+    record = _make_record(request, info, folder, tuple(results), stopped, log.warnings)
     write_record(folder, record)
+    if stopped is not None:
+        raise stopped
     return folder, record
+
+
+def _check_stopped(is_stopped: Callable[[], bool]) -> None:
+    if is_stopped():
+        raise Interrupted("stopped with the runs beside it")
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -94,6 +127,16 @@ def _make_run_folder(request: RunRequest) -> Path:
             (folder / "record").mkdir()
             return folder
     raise UsageError(f"{request.runs} already holds ten thousand runs of this second")
+
+
+def _start_from(earlier: EarlierRun | None, folder: Path) -> None:
+    if earlier is None:
+        return
+    try:
+        copy_outputs(earlier.outputs, Path(earlier.folder) / "output", folder / "output")
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
 
 
 def _choose_stages(request: RunRequest) -> tuple[StagePlan, ...]:
@@ -127,10 +170,15 @@ def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> Conta
     return ContainerSpec(
         image=request.image,
         argv=stage.command,
-        env={"REPROBOX_RECORD_DIR": RECORD_TARGET},
+        env={
+            "REPROBOX_RECORD_DIR": RECORD_TARGET,
+            **({"REPROBOX_TRACE": "1"} if request.trace else {}),
+            **request.environment,
+        },
         user=f"{uid}:{gid}",
         mounts=(
             *inputs,
+            *_mount_contract(request, folder),
             Mount(folder / "output", "/output", read_only=False),
             Mount(folder / "record", RECORD_TARGET, read_only=False),
         ),
@@ -143,6 +191,15 @@ def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> Conta
         labels={"reprobox.run": folder.name},
         capabilities=(),
     )
+
+
+def _mount_contract(request: RunRequest, folder: Path) -> Iterator[Mount]:
+    """Put a contract of the run's own over the image's: every process in the container reads it, whatever its
+    environment, and it stays in the run's folder.
+    """
+    if request.contract is not None:
+        write_atomic(folder / "contract.json", request.contract)
+        yield Mount(folder / "contract.json", CONTRACT_TARGET)
 
 
 def _inside_user(caller: tuple[int, int]) -> tuple[int, int]:
@@ -158,42 +215,71 @@ def _lend_folders(folder: Path, caller: tuple[int, int]) -> Iterator[None]:
         yield
         return
     for path in lent:
-        os.chown(path, *inside)
+        _hand_over(path, inside)
     try:
         yield
     finally:
         for path in lent:
-            _give_back(path, caller)
+            _hand_over(path, caller)
 
 
-def _give_back(folder: Path, owner: tuple[int, int]) -> None:
+def _hand_over(folder: Path, owner: tuple[int, int]) -> None:
     os.chown(folder, *owner)
     for path in walk_tree(folder, lambda path, reason: None):
         with suppress(OSError):  # what cannot be reached is warned of when the outputs are listed
             os.chown(path, *owner, follow_symlinks=False)
 
 
-def _tee(write: Callable[[bytes], object], on_output: OnOutput) -> OnOutput:
-    kept = 0
+class _Log(AbstractContextManager["_Log"]):
+    """Keeps what the program prints, while it is passed on; a full disk ends the keeping and not the run."""
 
-    def pass_on(stream: str, data: bytes) -> None:
-        nonlocal kept
-        on_output(stream, data)
-        if kept < _LOG_LIMIT:
-            write(data)
-            kept += len(data)
-            if kept >= _LOG_LIMIT:
-                write(b"\n[reprobox: the program printed more than is kept here]\n")
+    def __init__(self, path: Path, on_output: OnOutput) -> None:
+        self._file = path.open("wb", buffering=0)
+        self._on_output = on_output
+        self._left = _LOG_LIMIT
+        self.warnings: tuple[str, ...] = ()
 
-    return pass_on
+    def take(self, stream: str, data: bytes) -> None:
+        """Take one piece of output."""
+        self._on_output(stream, data)
+        if self._left <= 0:
+            return
+        self._left -= len(data)
+        try:
+            self._file.write(data)
+            if self._left <= 0:
+                self._file.write(b"\n[reprobox: the program printed more than is kept here]\n")
+        except OSError as error:
+            self._left = 0
+            self.warnings = (f"log.txt is not whole: {error.strerror or error}",)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+@contextmanager
+def _reserved(folder: Path) -> Iterator[None]:
+    """Keep room for the record, however full the program makes the disk."""
+    path = folder / ".reserved"
+    path.write_bytes(bytes(_RESERVE))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 _LOG_LIMIT = 64 * 2**20
 """Bytes of the program's output kept in ``log.txt``."""
+_RESERVE = 2**20
 
 
 def _make_record(
-    request: RunRequest, info: EngineInfo, folder: Path, stages: tuple[StageRecord, ...], *, interrupted: bool
+    request: RunRequest,
+    info: EngineInfo,
+    folder: Path,
+    stages: tuple[StageRecord, ...],
+    stopped: ReproboxError | None,
+    warnings_before: tuple[str, ...],
 ) -> RunRecord:
     plan, spec = request.plan, request.spec
     outputs, warnings = list_outputs(folder / "output")
@@ -219,12 +305,15 @@ def _make_record(
         engine=EngineRecord(info.name, info.version, info.api_version, info.store.value, info.storage_driver),
         inputs={name: entry.sha256 for name, entry in sorted(spec.inputs.items())},
         stages=_add_peaks(stages, runtime),
-        exit_code=Interrupted.exit_code if interrupted else failed,
+        exit_code=stopped.exit_code if stopped else failed,
         seconds=round(sum(stage.seconds for stage in stages), 3),
         runtime=runtime,
         outputs=outputs,
         missing_outputs=find_missing(tuple(dict.fromkeys(declared)), outputs),
-        warnings=warnings,
+        warnings=(*warnings_before, *warnings),
+        suspects=merge_suspects(runtime),
+        metrics=read_metrics(folder),
+        earlier=request.earlier,
     )
 
 

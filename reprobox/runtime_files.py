@@ -38,8 +38,8 @@ def _package_files() -> dict[str, bytes]:
     package = f"{RUNTIME_FOLDER}/reprobox_runtime"
     return {
         f"{package}/{path.relative_to(_SOURCES).as_posix()}": path.read_bytes()
-        for path in sorted(_SOURCES.rglob("*.py"))
-        if path.name != "entrypoint.py"
+        for path in sorted(_SOURCES.rglob("*"))
+        if path.suffix in {".py", ".json"} and path.name != "entrypoint.py"
     }
 
 

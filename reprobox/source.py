@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from pathspec import GitIgnoreSpec
 
 from reprobox.errors import BuildError
+from reprobox.files import UNFINISHED
 from reprobox.plan import SourceFile
 from reprobox.spec.model import Spec
 
@@ -26,6 +27,7 @@ ALWAYS_IGNORED = (
     ".ipynb_checkpoints/",
     ".venv/",
     ".DS_Store",
+    f"*{UNFINISHED}",
 )
 
 

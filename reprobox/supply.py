@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.blobs import BlobStore
-from reprobox.lock import DebPackage, PythonTarget, Wheel
+from reprobox.lock import DebPackage, PythonTarget, Sdist, Wheel
 from reprobox.reporting import Advance, format_count, show_tasks
 from reprobox.settings import Settings
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # read when something has to be fetched: a build with nothing
     from reprobox.uv import PythonConfig
 
 MIRROR_VARIABLE = "REPROBOX_DEBIAN_MIRROR"
-_ETC_APT = Path("/etc/apt")
+ETC_APT = Path("/etc/apt")
 
 
 class Supply:
@@ -43,7 +43,7 @@ class Supply:
         from reprobox.resolve.base import choose_mirror
 
         now = self._settings.now().strftime("%Y%m%dT%H%M%SZ")
-        return choose_mirror(self._settings.environ.get(MIRROR_VARIABLE), _ETC_APT, now)
+        return choose_mirror(self._settings.environ.get(MIRROR_VARIABLE), ETC_APT, now)
 
     def debian_downloads(self) -> MirrorDownloads:
         """Return what reads package lists."""
@@ -58,6 +58,14 @@ class Supply:
         self._given.update(wheel.sha256 for wheel in wheels)
         with show_tasks(self._settings.reporter, "download") as show:
             return fetch_wheels(wheels, self.blobs, self.config, python, progress=show)
+
+    def fetch_sdists(self, sdists: Sequence[Sdist]) -> Mapping[str, Path]:
+        """Return sha256 -> file for locked source archives."""
+        from reprobox.fetch import fetch_sdists
+
+        self._given.update(sdist.sha256 for sdist in sdists)
+        with show_tasks(self._settings.reporter, "download") as show:
+            return fetch_sdists(sdists, self.blobs, self.config, progress=show)
 
     def fetch_debs(self, packages: Sequence[DebPackage], snapshot: str) -> Mapping[str, Path]:
         """Return sha256 -> file for locked Debian packages, which archives may have moved."""
@@ -84,7 +92,8 @@ class Supply:
 
     def drop_damaged(self) -> bool:
         """Hash everything that was asked for here again; remove what is damaged, and tell whether anything was."""
-        damaged = [sha256 for sha256 in sorted(self._given) if not self.blobs.verify(sha256)]
+        here = [sha256 for sha256 in sorted(self._given) if self.blobs.locate(sha256).exists()]
+        damaged = [sha256 for sha256 in here if not self.blobs.verify(sha256)]
         return bool(damaged)
 
     def _start_deb_bar(self, packages: Sequence[DebPackage]) -> tuple[str, Advance]:

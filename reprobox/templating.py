@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ def _environment() -> Environment:
     environment.filters["shell"] = shlex.quote
     environment.filters["exec_form"] = lambda words: json.dumps(list(words))
     environment.filters["env_value"] = _quote_env_value
+    environment.filters["xml"] = lambda text: escape(str(text))
     environment.filters["comment"] = lambda text: " ".join(str(text).split())
     return environment
 

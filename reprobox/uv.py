@@ -52,6 +52,8 @@ class Question:
     torch_backend: str | None = None
     preferences: tuple[tuple[str, str], ...] = ()
     """Name and version to keep where nothing speaks against them."""
+    excluded: tuple[str, ...] = ()
+    """Names that are had in another way, whoever depends on them."""
     folder: Path | None = None
     """Where uv looks for the project's own ``uv.toml`` or ``pyproject.toml``."""
 
@@ -84,6 +86,10 @@ def compile_requirements(question: Question, config: PythonConfig) -> tuple[Reso
     with tempfile.TemporaryDirectory(prefix="reprobox-uv-") as name:
         folder = Path(name)
         (folder / "requirements.in").write_text("".join(f"{line}\n" for line in question.requirements))
+        if question.excluded:
+            # An override whose marker never holds takes a package out of the resolution.
+            lines = [f"{name} ; python_version < '0'\n" for name in question.excluded]
+            (folder / "overrides.txt").write_text("".join(lines))
         output = folder / "pylock.toml"
         if question.preferences:
             output.write_text(_format_preferences(question.preferences))
@@ -141,6 +147,8 @@ def _make_arguments(question: Question, folder: Path) -> list[str]:
         *("--python-version", question.python_version, "--python-platform", question.platform),
         *("--quiet", "--color", "never", "--no-header", "--no-annotate"),
     ]
+    if question.excluded:
+        arguments += ["--override", str(folder / "overrides.txt")]
     if not question.deps:
         arguments.append("--no-deps")
     if question.torch_backend:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reprobox import __version__
 from reprobox.errors import LockError, SpecError, UsageError
@@ -15,13 +17,23 @@ from reprobox.layers.model import LAYER_FORMAT
 from reprobox.lock import Lock, describe_changes, lock_digest, stale_keys
 from reprobox.lock_text import format_lock, parse_lock
 from reprobox.outcomes import BuildOutcome, DoctorOutcome, LockOutcome, RunOutcome
-from reprobox.plan import Plan, StagePlan, make_plan
+from reprobox.pins import find_gaps, list_promises
+from reprobox.plan import Plan, StagePlan, list_versions, make_plan
+from reprobox.reporting import Reporter
 from reprobox.settings import Settings
 from reprobox.source import list_source
+from reprobox.spec.backends import explain_seed
 from reprobox.spec.load import load_spec, read_spec
-from reprobox.spec.model import Spec
+from reprobox.spec.model import Determinism, Level, Spec
 from reprobox.spec.positions import LoadedSpec
 from reprobox.streams import write_bytes
+
+if TYPE_CHECKING:
+    from reprobox.engines.base import Engine
+    from reprobox.run import RunRequest
+    from reprobox.sweep import SeedRun
+    from reprobox.sweep_report import SweepOutcome
+    from reprobox.verification import Row, Verification, VerifyOptions
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,7 @@ def lock_project(project: Project, settings: Settings, *, upgrade: bool = False)
         if problems := find_culprits(loaded, exc):
             raise SpecError(problems) from exc
         raise
+    _check_locked_seed(loaded, lock)
     text = format_lock(lock)
     written = old is None or format_lock(old) != text
     if written:
@@ -89,7 +102,9 @@ def lock_project(project: Project, settings: Settings, *, upgrade: bool = False)
 
 def check_lock(project: Project) -> LockOutcome:
     """Raise ``LockError`` unless the lock is there and fits the spec."""
-    lock = load_lock(project, load_spec(project.spec_path))
+    loaded = read_spec(project.spec_path, find_unpublished)
+    lock = load_lock(project, loaded.spec)
+    _check_locked_seed(loaded, lock)
     return LockOutcome(project.lock_path, lock_digest(lock), (), written=False)
 
 
@@ -119,14 +134,53 @@ def build_project(project: Project, settings: Settings) -> BuildOutcome:
 
 
 def run_project(
-    project: Project, settings: Settings, *, gpu: bool, stage: str, command: tuple[str, ...], quiet_stdout: bool
+    project: Project,
+    settings: Settings,
+    *,
+    gpu: bool,
+    stage: str,
+    earlier: str,
+    command: tuple[str, ...],
+    quiet_stdout: bool,
 ) -> RunOutcome:
     """Bring the image up to date, check the inputs, run, keep the record."""
+    from reprobox.run import run_image
+
+    ready = prepare_run(project, settings, gpu=gpu, stage=stage, command=command)
+    request = _go_on_from(ready.request, earlier, settings.reporter) if stage else ready.request
+    folder, record = run_image(request, ready.engine, _stream_output(quiet_stdout))
+    return RunOutcome(folder, record, request.image)
+
+
+def _go_on_from(request: RunRequest, named: str, reporter: Reporter) -> RunRequest:
+    """Let a stage on its own start with what the stages before it left, and say where that comes from."""
+    from reprobox.earlier import EarlierRequest, describe_earlier, find_earlier_run
+
+    inputs = {name: entry.sha256 for name, entry in request.spec.inputs.items()}
+    wanted = EarlierRequest(request.plan, request.stages[0], request.image_digest, inputs, request.runs, named)
+    if earlier := find_earlier_run(wanted):
+        reporter.note(describe_earlier(wanted, earlier))
+    return replace(request, earlier=earlier)
+
+
+@dataclass(frozen=True)
+class ReadyRun:
+    """An image that is up to date and inputs that are checked: to be run any number of times."""
+
+    engine: Engine
+    request: RunRequest
+    lock: Lock
+
+
+def prepare_run(
+    project: Project, settings: Settings, *, gpu: bool, stage: str = "", command: tuple[str, ...] = ()
+) -> ReadyRun:
+    """Bring the image up to date and check the inputs."""
     from reprobox.build import build_plan
     from reprobox.engines.docker import connect
     from reprobox.host import read_host
     from reprobox.inputs import check_inputs
-    from reprobox.run import RunRequest, run_image
+    from reprobox.run import RunRequest
 
     planned = _plan_project(project, settings)
     spec, plan = planned.loaded.spec, planned.plan
@@ -148,8 +202,71 @@ def run_project(
         host=read_host(),
         started=settings.now(),
     )
-    folder, record = run_image(request, engine, _stream_output(quiet_stdout))
-    return RunOutcome(folder, record, built.tag)
+    return ReadyRun(engine, request, planned.lock)
+
+
+def verify_project(
+    project: Project, settings: Settings, options: VerifyOptions, on_row: Callable[[Row], None]
+) -> Verification:
+    """Bring the image up to date, run it again and again, compare and judge; ``on_row`` sees each run as it ends."""
+    from reprobox.engines.docker import connect
+    from reprobox.verify import VerifyRequest, find_reference, verify_runs
+
+    options.check()
+    ready = prepare_run(project, settings, gpu=options.gpu)
+    reference = find_reference(options.against, project.state) if options.against else None
+    engines = (ready.engine, *(connect(settings.environ) for _ in range(options.jobs - 1)))
+    with _prepared_off(ready, project, settings) if options.cost else nullcontext() as off:
+        request = VerifyRequest(
+            # Suspects at every level: at off nothing is watched unless it is asked for.
+            run=replace(ready.request, trace=options.trace, environment={"REPROBOX_WATCH": "1"}),
+            runs=options.runs,
+            tolerance=options.tolerance,
+            reference=reference,
+            off=off,
+            promises=list_promises(ready.request.plan.cpu, list_versions(ready.lock)),
+            folder=project.state / "verify",
+            started=settings.now(),
+        )
+        return verify_runs(request, engines, settings.now, on_row)
+
+
+@contextmanager
+def _prepared_off(ready: ReadyRun, project: Project, settings: Settings) -> Iterator[RunRequest]:
+    """Yield the same run at level ``off``: another small layer on the same image, under a name of its own."""
+    from reprobox.build import build_plan
+
+    request = ready.request
+    spec = replace(request.spec, name=f"{request.spec.name}-off", determinism=Determinism(level=Level.OFF))
+    plan = make_plan(spec, ready.lock, request.plan.source)
+    built = build_plan(plan, project.folder, ready.engine, settings)
+    try:
+        yield replace(request, image=built.tag, image_digest=built.image.config_digest, plan=plan, spec=spec)
+    finally:
+        ready.engine.remove_image(built.tag)
+
+
+def sweep_project(
+    project: Project,
+    settings: Settings,
+    *,
+    seeds: int,
+    metric: str,
+    jobs: int,
+    gpu: bool,
+    on_run: Callable[[SeedRun, bool], None],
+) -> SweepOutcome:
+    """Bring the image up to date, run the seeds that have not been run, conclude; ``on_run`` sees each run."""
+    from reprobox.engines.docker import connect
+    from reprobox.sweep_report import conclude_sweep
+    from reprobox.sweep_runs import SweepRequest, check_level, run_sweep
+
+    check_level(load_spec(project.spec_path))
+    ready = prepare_run(project, settings, gpu=gpu)
+    engines = (ready.engine, *(connect(settings.environ) for _ in range(jobs - 1)))
+    request = SweepRequest(ready.request, ready.lock, seeds, metric, project.state, settings.now)
+    path, record = run_sweep(request, engines, on_run)
+    return conclude_sweep(path, record, seeds, metric)
 
 
 def examine_machine(settings: Settings) -> DoctorOutcome:
@@ -157,8 +274,10 @@ def examine_machine(settings: Settings) -> DoctorOutcome:
     from reprobox.doctor import examine
     from reprobox.engines.docker import connect
     from reprobox.host import read_host
+    from reprobox.reach import try_places
 
-    return DoctorOutcome(*examine(lambda: connect(settings.environ), read_host(), settings.cache, settings.environ))
+    findings, info = examine(lambda: connect(settings.environ), read_host(), settings.cache, settings.environ)
+    return DoctorOutcome((*findings, *try_places(settings, Path.cwd())), info)
 
 
 def load_lock(project: Project, spec: Spec) -> Lock:
@@ -183,35 +302,62 @@ def load_lock(project: Project, spec: Spec) -> Lock:
 @dataclass(frozen=True)
 class _Planned:
     loaded: LoadedSpec
+    lock: Lock
     plan: Plan
 
 
 def _plan_project(project: Project, settings: Settings) -> _Planned:
-    loaded = read_spec(project.spec_path)
+    loaded = read_spec(project.spec_path, find_unpublished)
     spec = loaded.spec
     if not project.lock_path.exists():
         settings.reporter.note(f"no lock yet: locking {project.spec_path}")
         lock_project(project, settings)
     lock = load_lock(project, spec)
+    _check_locked_seed(loaded, lock)
     if lock.reprobox != __version__:
         settings.reporter.warn(
             f"{project.lock_path} was made by reprobox {lock.reprobox}, this is {__version__}: the runtime inside may"
             " differ, and with it the image digest"
         )
     source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name))
-    return _Planned(loaded, make_plan(spec, lock, source))
+    plan = make_plan(spec, lock, source)
+    warn_of_gaps(plan, lock, settings.reporter)
+    return _Planned(loaded, lock, plan)
+
+
+def warn_of_gaps(plan: Plan, lock: Lock, reporter: Reporter) -> None:
+    """Say which locked packages cannot be held to the spec's instruction set."""
+    for gap in find_gaps(plan.cpu, list_versions(lock)) if plan.cpu else ():
+        reporter.warn(
+            f"{gap.package} {gap.version} is not held to cpu: {plan.cpu}: no value of {gap.variable} is known for this"
+            " version, so its results may differ on other processors"
+        )
 
 
 def _load_possible_spec(project: Project) -> LoadedSpec:
     """Read the spec and refuse combinations that were never published, before anything is asked of the network."""
+    loaded = read_spec(project.spec_path, find_unpublished)
+    if found := find_unpublished(vars(loaded.spec)):
+        raise SpecError(tuple(loaded.problem(*one) for one in found))
+    return loaded
+
+
+def find_unpublished(values: Mapping[str, object]) -> tuple[tuple[str, str, str], ...]:
+    """Return the key, message and hint of each framework that was never published for the Python or CUDA beside it."""
     from reprobox.resolve.compat import check_frameworks
 
-    loaded = read_spec(project.spec_path)
-    spec = loaded.spec
-    found = check_frameworks(spec.frameworks, spec.python, spec.cuda, spec.cudnn)
-    if found:
-        raise SpecError(tuple(loaded.problem(one.key, one.message, one.hint) for one in found))
-    return loaded
+    frameworks = values.get("frameworks")
+    python, cuda, cudnn = (
+        value if isinstance(value := values.get(key), str) else None for key in ("python", "cuda", "cudnn")
+    )
+    found = check_frameworks(frameworks if isinstance(frameworks, dict) else {}, python, cuda, cudnn)
+    return tuple((one.key, one.message, one.hint) for one in found)
+
+
+def _check_locked_seed(loaded: LoadedSpec, lock: Lock) -> None:
+    """Refuse a seed that a backend would not take which no key of the spec names: another package brings it in."""
+    if found := explain_seed(list_versions(lock), loaded.spec.seed, "the lock brings in and which "):
+        raise SpecError((loaded.problem("seed", *found),))
 
 
 def _read_lock_if_there(project: Project) -> Lock | None:

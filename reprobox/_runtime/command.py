@@ -6,6 +6,7 @@ import sys
 import time
 
 from .contract import read_contract
+from .processor import check_processor, read_cpuinfo
 from .record import Record, cut_arguments
 from .supervise import replace_process, supervise
 
@@ -57,7 +58,9 @@ class _Run(object):
         )
 
     def run(self, arguments):
-        for warning in prepare_environment(self._contract["env"], os.environ):
+        warnings = prepare_environment(self._contract["env"], os.environ)
+        warnings += check_processor(self._contract["switches"].get("cpu"), read_cpuinfo())
+        for warning in warnings:
             _say("warning: " + warning)
             self._record.warn(warning)
         commands = choose_commands(self._contract["stages"], arguments)

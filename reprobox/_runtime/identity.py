@@ -18,12 +18,25 @@ def derive_seed(run_seed, path):
     """
     if not path:
         return run_seed
+    return 1 + _hash_path(run_seed, path) % SEED_MAX
+
+
+def derive_bits(run_seed, path, bits):
+    """Return a number of ``bits`` bits for ``path``: the entropy of a generator that got none from the program."""
+    number = 0
+    for word in range((bits + 63) // 64):
+        number = number << 64 | _hash_path(run_seed, tuple(path) + ("word:%d" % word,))
+    return number & ((1 << bits) - 1)
+
+
+def _hash_path(run_seed, path):
+    """Return 64 bits that depend on every character of the path."""
     state = 0xCBF29CE484222325
-    for byte in "/".join((str(run_seed),) + tuple(path)).encode("ascii"):
+    for byte in "/".join((str(run_seed),) + tuple(path)).encode("utf-8", "surrogateescape"):
         state = ((state ^ byte) * 0x100000001B3) & _MASK
     state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
-    return 1 + (state ^ (state >> 31)) % SEED_MAX
+    return state ^ (state >> 31)
 
 
 def read_command_line():

@@ -140,8 +140,8 @@ class Runner(Protocol):
     def run_container(self, spec: ContainerSpec, on_output: Callable[[str, bytes], None]) -> ContainerResult:
         """Run to the end, handing over output as it comes (``"stdout"`` or ``"stderr"``, bytes).
 
-        Removes the container whatever happens. On KeyboardInterrupt or SIGTERM it is stopped at once,
-        and ``Interrupted`` is raised.
+        Removes the container whatever happens. SIGINT, SIGTERM, SIGHUP and SIGQUIT stop it at once, and
+        ``Interrupted`` is raised; SIGUSR1 and SIGUSR2 go through to the program.
         """
 
     def run_step(
@@ -157,6 +157,8 @@ class Runner(Protocol):
     ) -> int:
         """Run ``argv`` as root without network, ``stdin`` and ``stdout`` streamed; return its exit code.
 
+        ``image`` names no user. A ``stdin`` that is still waiting for more when the program ends is left to itself.
+
         ``on_output`` gets stderr, and stdout too where ``stdout`` is None. Raises ``BuildError`` after ``timeout``.
         """
 
@@ -171,7 +173,9 @@ class Runner(Protocol):
         timeout: float,
     ) -> Iterable[bytes]:
         """Unpack the tar ``files`` at ``/`` of a new container, run ``argv`` in it as root without network, and yield
-        the whole root file system as a tar. Raises ``BuildError`` when ``argv`` fails."""
+        the whole root file system as a tar, names with or without a slash in front.
+
+        ``image`` names no user. Raises ``BuildError`` when ``argv`` fails."""
 
 
 class Engine(ImageStore, Runner, Protocol):

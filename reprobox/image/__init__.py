@@ -2,6 +2,15 @@
 
 from reprobox.image.archive import archive_chunks, archive_size
 from reprobox.image.assemble import Image, assemble_image
-from reprobox.image.load import LayerReader, engine_id, load_image
+from reprobox.image.load import LayerReader, OnProgress, engine_id, load_image
 
-__all__ = ["Image", "LayerReader", "archive_chunks", "archive_size", "assemble_image", "engine_id", "load_image"]
+__all__ = [
+    "Image",
+    "LayerReader",
+    "OnProgress",
+    "archive_chunks",
+    "archive_size",
+    "assemble_image",
+    "engine_id",
+    "load_image",
+]

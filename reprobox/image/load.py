@@ -7,7 +7,7 @@ from typing import Protocol
 
 from reprobox.engines.base import EngineGone, EngineImage, EngineInfo, ImageStore, StoreKind
 from reprobox.engines.owners import name_temporary
-from reprobox.errors import EngineError
+from reprobox.errors import BuildError, EngineError
 from reprobox.image.archive import archive_chunks, archive_size
 from reprobox.image.assemble import Image
 from reprobox.layers.model import Layer
@@ -19,8 +19,11 @@ OnProgress = Callable[[int, int], None]
 class LayerReader(Protocol):
     """Where the layers' bytes are."""
 
-    def read_verified(self, layer: Layer) -> Iterator[bytes]:
-        """Yield the layer's tar; raise a ``BuildError`` when it is damaged."""
+    def read(self, layer: Layer) -> Iterator[bytes]:
+        """Yield the layer's tar; its digest is for the engine to check."""
+
+    def verify(self, layers: Iterable[Layer]) -> None:
+        """Raise a ``BuildError`` when one of them is damaged."""
 
 
 class LoadingEngine(ImageStore, Protocol):
@@ -78,12 +81,17 @@ def _send_what_is_missing(
     refused: EngineError | None = None
     for skip in (_find_held(engine, image), frozenset[str]()):
         total = archive_size(image, tag, skip)
-        chunks = archive_chunks(image, tag, skip, store.read_verified)
+        chunks = archive_chunks(image, tag, skip, store.read)
         try:
             engine.load_archive(_count_sent(chunks, total, on_progress))
         except EngineGone:
             raise
+        except BuildError:  # a layer has another length than it had
+            store.verify(image.layers)
+            raise
         except EngineError as error:
+            # Engines check every layer's digest: hashing them here as well is for when one has refused.
+            store.verify(image.layers)
             refused = error
             continue
         if not skip or engine.is_whole(tag):

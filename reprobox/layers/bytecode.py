@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
 from typing import BinaryIO, Protocol, cast
 
 from reprobox.engines.base import Runner
@@ -17,8 +21,13 @@ from reprobox.errors import BuildError
 _WORKER = Path(__file__).parent / "data" / "compile_worker.py"
 _FAILED = 0xFFFFFFFF
 _TIMEOUT = 3600.0
+_PATIENCE = 5.0
+"""Seconds that a failed build waits for the container's end."""
 _KEEP = 8192
 """Bytes of the worker's complaints that an error shows."""
+
+
+OnDone = Callable[[str], None]
 
 
 class Compiler(Protocol):
@@ -28,12 +37,15 @@ class Compiler(Protocol):
     def identity(self) -> str:
         """Everything the bytecode depends on beside source and path."""
 
-    def compile(self, sources: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        """Return the ``.pyc`` bytes of every source that compiles, by its absolute path in the image."""
+    def compile(self, sources: Mapping[str, bytes], on_done: OnDone = lambda path: None) -> Mapping[str, bytes]:
+        """Return the ``.pyc`` bytes of every source that compiles, by its absolute path in the image.
+
+        ``on_done`` gets the path of each source as it is done, in no order.
+        """
 
 
-class ContainerCompiler:
-    """Runs the image's interpreter in one container per call, on all its cores."""
+class ContainerCompiler(AbstractContextManager["ContainerCompiler"]):
+    """Runs the image's interpreter in one container, from the first call to the end of the block, on all its cores."""
 
     def __init__(self, runner: Runner, image: str, executable: str, identity: str) -> None:
         """``image`` holds ``executable``; ``identity`` names that very build of the interpreter.
@@ -45,30 +57,67 @@ class ContainerCompiler:
         self._image = image
         self._executable = executable
         self.identity = compiler_identity(identity)
+        self._calls = threading.Lock()
+        self._questions = _Questions()
+        self._answers = _Answers()
+        self._complaints: deque[bytes] = deque(maxlen=64)
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._ended = "not all were answered"
 
-    def compile(self, sources: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    def compile(self, sources: Mapping[str, bytes], on_done: OnDone = lambda path: None) -> Mapping[str, bytes]:
         """See :class:`Compiler`; raises ``BuildError`` when the interpreter fails or does not answer for a source."""
         if not sources:
             return {}
-        answers = _Answers()
-        complaints: deque[bytes] = deque(maxlen=64)
-        code = self._runner.run_step(
-            self._image,
-            [self._executable, "-s", "-S", "-B", "-c", read_worker()],
-            stdin=cast(BinaryIO, io.BufferedReader(_Questions(sources), 1 << 20)),
-            on_output=complaints.append,
-            stdout=cast(BinaryIO, answers),
-            env={"PYTHONHASHSEED": "0"},  # decides the order of sets in bytecode before Python 3.11
-            timeout=_TIMEOUT,
-        )
-        if code or not answers.finished or answers.found.keys() != sources.keys():
-            said = b"".join(complaints)[-_KEEP:].decode("utf-8", "replace").strip()
-            raise BuildError(
-                f"{self._executable} could not compile {len(sources)} modules (exit code {code})"
-                + (f":\n{said}" if said else ""),
-                hint="is it a CPython 3.7 or newer?",
+        with self._calls:
+            self._answers.expect(on_done)
+            self._questions.ask(sources)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="compile", daemon=True)
+                self._thread.start()
+            found = self._answers.wait()
+        if found is None or found.keys() != sources.keys():
+            raise self._explain(len(sources))
+        return {path: data for path, data in found.items() if data is not None}
+
+    def finish(self) -> None:
+        """Let the container end, without waiting for it: no call comes any more."""
+        self._questions.finish()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.finish()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE if error is not None else None)
+
+    def _run(self) -> None:
+        try:
+            code = self._runner.run_step(
+                self._image,
+                [self._executable, "-s", "-S", "-B", "-c", read_worker()],
+                stdin=cast(BinaryIO, self._questions),
+                on_output=self._complaints.append,
+                stdout=cast(BinaryIO, self._answers),
+                env={"PYTHONHASHSEED": "0"},  # decides the order of sets in bytecode before Python 3.11
+                timeout=_TIMEOUT,
             )
-        return {path: data for path, data in answers.found.items() if data is not None}
+            self._ended = f"exit code {code}"
+        except BaseException as exc:  # whoever waits for an answer raises it
+            self._failure = exc
+        finally:
+            self._questions.finish()
+            self._answers.end()
+
+    def _explain(self, count: int) -> BaseException:
+        """Return why an answer for ``count`` sources is missing."""
+        if self._failure is not None:
+            return self._failure
+        said = b"".join(self._complaints)[-_KEEP:].decode("utf-8", "replace").strip()
+        return BuildError(
+            f"{self._executable} could not compile {count} modules ({self._ended})" + (f":\n{said}" if said else ""),
+            hint="is it a CPython 3.7 or newer?",
+        )
 
 
 def compiler_identity(interpreter: str) -> str:
@@ -83,22 +132,46 @@ def read_worker() -> str:
 
 
 class _Questions(io.RawIOBase):
-    """The sources as a stream of frames, made as they are read."""
+    """Batches of sources as one stream of frames, made as they are read; a read waits for the next batch."""
 
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
-        self._frames = _frames_of(sources)
+    def __init__(self) -> None:
+        self._batches: SimpleQueue[Mapping[str, bytes] | None] = SimpleQueue()
+        self._frames: Iterator[bytes] = iter(())
         self._rest = memoryview(b"")
+
+    def ask(self, sources: Mapping[str, bytes]) -> None:
+        """Add a batch."""
+        self._batches.put(sources)
+
+    def finish(self) -> None:
+        """Let the stream end after the last batch."""
+        self._batches.put(None)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        if not self._rest:
-            self._rest = memoryview(next(self._frames, b""))
-        part = self._rest[: len(buffer)]
-        buffer[: len(part)] = part
-        self._rest = self._rest[len(part) :]
-        return len(part)
+        filled = 0
+        while filled < len(buffer):
+            if not self._rest:
+                self._rest = memoryview(next(self._frames, b""))
+            if not self._rest:
+                if filled or not self._next_batch():
+                    break  # what is there is wanted now
+                continue
+            part = self._rest[: len(buffer) - filled]
+            buffer[filled : filled + len(part)] = part
+            self._rest = self._rest[len(part) :]
+            filled += len(part)
+        return filled
+
+    def _next_batch(self) -> bool:
+        sources = self._batches.get()
+        if sources is None:
+            self._batches.put(None)  # the stream has ended for every later read too
+            return False
+        self._frames = _frames_of(sources)
+        return True
 
 
 def _frames_of(sources: Mapping[str, bytes]) -> Iterator[bytes]:
@@ -114,9 +187,28 @@ class _Answers:
     """Takes the worker's output in pieces of any size and finds the frames in it."""
 
     def __init__(self) -> None:
-        self.found: dict[str, bytes | None] = {}
-        self.finished = False
+        self._found: dict[str, bytes | None] = {}
+        self._on_done: OnDone = lambda path: None
+        self._news = threading.Condition()
+        self._whole = self._ended = False
         self._buffer = bytearray()
+
+    def expect(self, on_done: OnDone) -> None:
+        """Begin a batch."""
+        with self._news:
+            self._found, self._on_done, self._whole = {}, on_done, False
+
+    def wait(self) -> Mapping[str, bytes | None] | None:
+        """Return the whole batch, with ``None`` for what does not compile; ``None`` when it will not come."""
+        with self._news:
+            self._news.wait_for(lambda: self._whole or self._ended)
+            return self._found if self._whole else None
+
+    def end(self) -> None:
+        """Say that no more will come."""
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
     def write(self, data: bytes) -> int:
         """Take the next piece."""
@@ -131,16 +223,19 @@ class _Answers:
         """Do nothing: nothing is kept back."""
 
     def _read_frame(self, start: int) -> int | None:
-        if self.finished or len(self._buffer) - start < 8:
+        if len(self._buffer) - start < 8:
             return None
         length, size = cast(tuple[int, int], struct.unpack_from(">II", self._buffer, start))
         if not length:
-            self.finished = True
+            with self._news:
+                self._whole = True
+                self._news.notify_all()
             return start + 8
         middle = start + 8 + length
         end = middle + (0 if size == _FAILED else size)
         if len(self._buffer) < end:
             return None
         path = self._buffer[start + 8 : middle].decode("utf-8", "surrogateescape")
-        self.found[path] = None if size == _FAILED else bytes(self._buffer[middle:end])
+        self._found[path] = None if size == _FAILED else bytes(self._buffer[middle:end])
+        self._on_done(path)
         return end

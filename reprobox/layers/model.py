@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-LAYER_FORMAT = 1
+LAYER_FORMAT = 2
 """Raised whenever the same inputs would make other bytes; it is part of every lock."""
 EPOCH = 315_532_800
 """1980-01-01T00:00:00Z, the time of every entry: the earliest a zip file can hold."""

@@ -36,13 +36,14 @@ class EntryData:
 
 
 def read_entries(
-    stream: BinaryIO | Iterable[bytes], what: str = "the tar", *, skip_special: bool = False
+    stream: BinaryIO | Iterable[bytes], what: str = "the tar", *, skip_special: bool = False, rooted: bool = False
 ) -> Iterator[tuple[Entry, EntryData | None]]:
     """Yield every entry of an uncompressed tar, with its data where it is a file.
 
     Names lose a leading ``./`` and a trailing slash, the root itself is left out, ``.wh.`` names become
     whiteouts. Raises ``BuildError`` naming ``what`` for a truncated or damaged tar, a sparse file, an absolute name
-    or one with ``..``, and for devices and pipes unless ``skip_special`` leaves them out.
+    or one with ``..``, and for devices and pipes unless ``skip_special`` leaves them out. ``rooted``: the tar is of a
+    whole root file system, where ``/etc`` is ``etc``.
     """
     source = _Source(stream, what)
     extra: dict[bytes, bytes] = {}
@@ -56,7 +57,7 @@ def read_entries(
         merged = {**shared, **extra}
         extra = {}
         data = EntryData(source, size if kind in b"07" or kind not in b"123456" else 0)
-        entry = _make_entry(header, kind, size, merged, what, skip_special)
+        entry = _make_entry(header, kind, size, merged, what, skip_special, rooted)
         if entry is not None:
             yield entry, data if entry.kind is Kind.FILE else None
         data.skip()
@@ -169,10 +170,10 @@ def _parse_pax(body: bytes, what: str) -> dict[bytes, bytes]:
 
 
 def _make_entry(
-    header: bytes, kind: bytes, size: int, values: dict[bytes, bytes], what: str, skip_special: bool
+    header: bytes, kind: bytes, size: int, values: dict[bytes, bytes], what: str, skip_special: bool, rooted: bool
 ) -> Entry | None:
     raw = values.get(b"path") or _header_name(header)
-    path = _clean_name(raw, what)
+    path = _clean_name(raw, what, rooted)
     if not path:
         return None
     if kind in _SPECIAL:
@@ -187,7 +188,7 @@ def _make_entry(
     link = ""
     if found in (Kind.SYMLINK, Kind.HARDLINK):
         raw_link = values.get(b"linkpath") or header[157:257].partition(b"\0")[0]
-        link = _clean_name(raw_link, what) if found is Kind.HARDLINK else _decode(raw_link)
+        link = _clean_name(raw_link, what, rooted) if found is Kind.HARDLINK else _decode(raw_link)
         if not link:
             raise BuildError(f"{what}: {path!r} is a link to nothing")
     return _finish_entry(header, path, found, size, link, values, what)
@@ -223,9 +224,9 @@ def _header_name(header: bytes) -> bytes:
     return name
 
 
-def _clean_name(raw: bytes, what: str) -> str:
+def _clean_name(raw: bytes, what: str, rooted: bool) -> str:
     name = _decode(raw)
-    if name.startswith("/") or "\0" in name:
+    if (name.startswith("/") and not rooted) or "\0" in name:
         raise BuildError(f"{what}: the name {name!r} is absolute or damaged")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:

@@ -24,7 +24,7 @@ def read_root_files(chunks: Iterable[bytes], what: str) -> Iterator[tuple[Entry,
     Devices, pipes and the engine's own files are left out, as is what lies in folders for passing things; of the
     extended attributes only file capabilities stay, in the form that has no user namespace in it.
     """
-    for entry, data in read_entries(chunks, what, skip_special=True):
+    for entry, data in read_entries(chunks, what, skip_special=True, rooted=True):
         if is_of_machine(entry.path):
             continue
         if entry.path in _MOUNT_POINTS:

@@ -7,16 +7,17 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from reprobox.errors import BuildError
+from reprobox.files import make_temporary, remove_leftovers
 from reprobox.layers.model import LAYER_FORMAT, Layer
 
 _CHUNK = 1 << 20
+_WRITE_BACK = 8 * _CHUNK
 _RECORD_SCHEMA = 1
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -64,20 +65,31 @@ class LayerStore:
             self._write_record(key, layer)
             return layer
 
-    def read_verified(self, layer: Layer) -> Iterator[bytes]:
-        """Yield the layer's bytes; raise ``DamagedLayer`` at the end, having evicted it, if they are not its own."""
-        digest = hashlib.sha256()
+    def read(self, layer: Layer) -> Iterator[bytes]:
+        """Yield the layer's bytes as they are, for a reader that checks the digest itself."""
         try:
             with layer.path.open("rb", buffering=0) as stream:
                 while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
                     yield chunk
         except OSError as exc:
             self.evict(layer)
             raise _damaged(layer, f"cannot be read ({exc.strerror})") from exc
+
+    def read_verified(self, layer: Layer) -> Iterator[bytes]:
+        """Yield the layer's bytes; raise ``DamagedLayer`` at the end, having evicted it, if they are not its own."""
+        digest = hashlib.sha256()
+        for chunk in self.read(layer):
+            digest.update(chunk)
+            yield chunk
         if f"sha256:{digest.hexdigest()}" != layer.diff_id:
             self.evict(layer)
             raise _damaged(layer, "does not have its digest any more")
+
+    def verify(self, layers: Iterable[Layer]) -> None:
+        """Raise ``DamagedLayer``, having evicted it, for the first that does not have its digest any more."""
+        for layer in layers:
+            for _ in self.read_verified(layer):
+                pass
 
     def evict(self, layer: Layer) -> None:
         """Throw a layer out; every key that made it has to make it again."""
@@ -122,13 +134,8 @@ class LayerStore:
     @contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
         """A new file, locked for as long as it is ours: what nobody holds is a dead process's."""
-        while True:
-            descriptor, name = tempfile.mkstemp(dir=self._root / "tmp")
-            os.fchmod(descriptor, 0o644)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink:
-                break  # else another process took it for a leftover before it was locked
-            os.close(descriptor)
+        descriptor, name = make_temporary(self._root / "tmp")
+        os.fchmod(descriptor, 0o644)
         path = Path(name)
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as stream:
@@ -141,13 +148,7 @@ class LayerStore:
         if self._clean:
             return
         self._clean = True
-        for path in (self._root / "tmp").iterdir():
-            try:
-                with path.open("rb") as stream:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    path.unlink(missing_ok=True)
-            except OSError:
-                continue  # held by a living process, or gone already
+        remove_leftovers(self._root / "tmp", suffix="")
 
 
 class HashingWriter:
@@ -159,6 +160,7 @@ class HashingWriter:
         self._parts: list[bytes] = []
         self._pending = 0
         self.size = 0
+        self._announced = 0
 
     def write(self, data: bytes) -> int:
         """Take ``data``; it reaches the file a megabyte at a time."""
@@ -182,6 +184,18 @@ class HashingWriter:
         left = memoryview(data)
         while left:
             left = left[self._stream.write(left) :]
+        if self.size - self._announced >= _WRITE_BACK:
+            self._write_back()
+
+    def _write_back(self) -> None:
+        """Have the disk begin now: what is left for later, the next sync of anybody waits for.
+
+        The advice is to drop the pages; as they are not on disk yet, they are written at once and stay.
+        """
+        if hasattr(os, "posix_fadvise"):
+            begin, size = self._announced, self.size - self._announced
+            os.posix_fadvise(self._stream.fileno(), begin, size, os.POSIX_FADV_DONTNEED)
+        self._announced = self.size
 
 
 @contextmanager

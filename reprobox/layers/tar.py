@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
@@ -15,6 +16,8 @@ CHUNK = 1 << 20
 WHITEOUT = ".wh."
 """Prefix of the name that says, in a layer, that a lower layer's file is gone."""
 _RECORD = 20 * BLOCK
+EMPTY_DIGEST = f"sha256:{hashlib.sha256(bytes(_RECORD)).hexdigest()}"
+"""Of a tar without entries."""
 _OCTAL_7 = 8**7 - 1
 _OCTAL_11 = 8**11 - 1
 _XATTR = "SCHILY.xattr."

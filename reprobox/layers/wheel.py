@@ -1,47 +1,49 @@
-"""Make layers of wheels: installed into the venv, with bytecode, one layer per large wheel, each made once."""
+"""Make layers of wheels: installed into the venv, large ones apart, bytecode above the files; each made once."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import BinaryIO, cast
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from functools import partial
+from typing import Any, BinaryIO, TypeVar, cast
 
-from reprobox.errors import BuildError, Interrupted
+from reprobox.errors import Interrupted
 from reprobox.layers.bytecode import Compiler
 from reprobox.layers.model import Layer
-from reprobox.layers.read_tar import read_entries
 from reprobox.layers.store import DamagedLayer, LayerStore
-from reprobox.layers.tar import TarWriter, make_file
+from reprobox.layers.tar import EMPTY_DIGEST, TarWriter
+from reprobox.layers.wheel_bytecode import BytecodeShop, bytecode_key
 from reprobox.layers.wheel_files import short_version
 from reprobox.layers.wheel_tar import (
     Claims,
     Listing,
     Placed,
     WheelFile,
-    is_source,
     list_placed,
     open_wheels,
-    read_data,
     write_installed,
 )
 from reprobox.lock import PythonTarget, Wheel
 
 LARGE_WHEEL = 10_000_000
-"""Bytes of a wheel file from which it gets a layer of its own."""
-MOST_LAYERS = 100
-"""Engines stop at about 125; base, system packages, runtime and source need theirs."""
+"""Bytes of a wheel file from which it gets layers of its own."""
+MOST_GROUPS = 50
+"""Engines stop at about 125 layers, and a group makes two; base, system packages, runtime and source need theirs."""
+_T = TypeVar("_T")
 Progress = Callable[[str, int, int], None]
 """Called from any thread with the layer's name, the bytes written and all bytes to write."""
+Made = Callable[[int, Layer | None], None]
+"""Called from any thread with a layer's place among those of the wheels, when it is there; ``None``: it is empty."""
 
 
 def group_wheels(wheels: Iterable[Wheel]) -> tuple[tuple[Wheel, ...], ...]:
-    """Return which wheels share a layer: each large one has its own, largest first; the small ones follow together."""
+    """Return which wheels share layers: each large one has its own, largest first; the small ones follow together."""
     by_size = sorted(wheels, key=lambda wheel: (-wheel.size, wheel))
-    large = [wheel for wheel in by_size if wheel.size >= LARGE_WHEEL][: MOST_LAYERS - 1]
+    large = [wheel for wheel in by_size if wheel.size >= LARGE_WHEEL][: MOST_GROUPS - 1]
     small = tuple(sorted(by_size[len(large) :]))
     return (*((wheel,) for wheel in large), *((small,) if small else ()))
 
@@ -51,24 +53,20 @@ def describe_group(wheels: Sequence[Wheel]) -> str:
     return f"{wheels[0].name} {wheels[0].version}" if len(wheels) == 1 else f"{len(wheels)} packages"
 
 
-def wheel_layer_key(wheels: Sequence[Wheel], python: PythonTarget, identity: str) -> str:
-    """Return the layer store's key: everything the layer's bytes depend on."""
-    contents = [[wheel.name, wheel.version, wheel.sha256] for wheel in wheels]
-    return json.dumps(["wheels", short_version(python), identity, contents])
+def files_key(wheels: Iterable[Wheel], python: PythonTarget) -> str:
+    """Return the layer store's key of a group's files: everything their bytes depend on."""
+    return json.dumps(["wheels", short_version(python), [[one.name, one.version, one.sha256] for one in wheels]])
 
 
-def find_wheel_layers(
+def find_missing_groups(
     groups: Iterable[Sequence[Wheel]], python: PythonTarget, identity: str, store: LayerStore
-) -> tuple[Layer | None, ...]:
-    """Return the layers that are there already; only the wheels of the others are needed."""
-    return tuple(store.find(wheel_layer_key(group, python, identity)) for group in groups)
-
-
-def make_wheel_layer(
-    wheels: Sequence[WheelFile], python: PythonTarget, compiler: Compiler, store: LayerStore, what: str
-) -> Layer:
-    """Return the layer that holds ``wheels`` installed, made if the store has none."""
-    return _Workshop(python, compiler, store, None).make_layer(wheels, what)
+) -> tuple[Sequence[Wheel], ...]:
+    """Return the groups of which a layer is not there yet; only their wheels are needed."""
+    return tuple(
+        group
+        for group in groups
+        if store.find(files_key(group, python)) is None or store.find(bytecode_key(group, python, identity)) is None
+    )
 
 
 def make_wheel_layers(
@@ -78,84 +76,132 @@ def make_wheel_layers(
     store: LayerStore,
     *,
     on_progress: Progress | None = None,
+    on_made: Made | None = None,
     workers: int | None = None,
 ) -> tuple[Layer, ...]:
-    """Return one layer for each group, in order; while the sources of one are compiled, others are written.
+    """Return the layers of all groups, lowest first; while the sources are compiled, the files are written.
 
-    Give all groups of an image, so that the wheels are compared with each other; the files of those whose
-    layer is there already (:func:`find_wheel_layers`) are not needed and may be absent. Raises ``BuildError``
+    The last group is the one that changes from image to image: its files and bytecode stand above everybody's. Those
+    of the others are in two rows, files below: they need no interpreter, and the engine may take them early.
+
+    Give all groups of an image, so that the wheels are compared with each other; the files of those that
+    :func:`find_missing_groups` does not name are not needed and may be absent. Raises ``BuildError``
     for a wheel that is damaged or hostile, and for two wheels that want the same path.
     """
-    workshop = _Workshop(python, compiler, store, on_progress)
-    checked = json.dumps(["no overlap", [workshop.key_of(group) for group in groups]])
-    found = [store.find(workshop.key_of(group)) for group in groups]
-    if store.find(checked) is not None and all(found):
-        return tuple(layer for layer in found if layer is not None)
-    layers = _run_all(workshop, groups, workers or min(4, (os.cpu_count() or 1) + 1))
-    store.make(checked, "check", lambda out: None)
-    return layers
+    workshop = _Workshop(groups, python, compiler, store, on_progress, on_made)
+    layers = workshop.find_layers() or workshop.make_layers(workers or _count_workers())
+    return tuple(layer for layer in layers if layer.diff_id != EMPTY_DIGEST)
 
 
-def _run_all(workshop: _Workshop, groups: Sequence[Sequence[WheelFile]], workers: int) -> tuple[Layer, ...]:
-    with ThreadPoolExecutor(workers, "layer") as pool:
-        futures = [
-            pool.submit(workshop.make_layer, group, describe_group([wheel for wheel, _ in group])) for group in groups
-        ]
-        try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
-            return tuple(future.result() for future in futures)
-        except BaseException:
-            workshop.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _count_workers() -> int:
+    """Return how many layers to write at once: the engine waits for the first, and compiling takes the other cores."""
+    return max(1, min(4, (os.cpu_count() or 1) // 2))
 
 
 class _Workshop:
-    """Makes layers; shared by the threads of one build."""
+    """Makes the layers of one image's wheels in several threads."""
 
     def __init__(
-        self, python: PythonTarget, compiler: Compiler, store: LayerStore, on_progress: Progress | None
+        self,
+        groups: Sequence[Sequence[WheelFile]],
+        python: PythonTarget,
+        compiler: Compiler,
+        store: LayerStore,
+        on_progress: Progress | None,
+        on_made: Made | None,
     ) -> None:
+        self._groups = groups
         self._python = python
-        self._compiler = compiler
         self._store = store
         self._on_progress = on_progress
-        self._compiling = threading.Lock()
+        self._on_made = on_made
+        self._bytecode = BytecodeShop(python, compiler, store, self._report)
         self._claiming = threading.Lock()
         self._claims = Claims()
+        self._archives = ExitStack()
+        self._opened: dict[int, Mapping[str, Placed]] = {}
+        self._opening = [threading.Lock() for _ in groups]
         self._stopped = False
 
-    def stop(self) -> None:
-        """Have every thread give up at its next file."""
-        self._stopped = True
+    def find_layers(self) -> tuple[Layer, ...] | None:
+        """Return all layers in order, if they are there and have been compared with each other."""
+        files = [self._store.find(self._key_of(group)) for group in self._groups]
+        bytecode = [self._bytecode.find(group) for group in self._groups]
+        if self._store.find(self._checked_key()) is None:
+            return None
+        layers = [layer for layer in _order(files, bytecode) if layer is not None]
+        return tuple(layers) if len(layers) == 2 * len(self._groups) else None
 
-    def key_of(self, wheels: Sequence[WheelFile]) -> str:
-        """Return the store's key for the group's layer."""
-        return wheel_layer_key([wheel for wheel, _ in wheels], self._python, self._compiler.identity)
+    def make_layers(self, workers: int) -> tuple[Layer, ...]:
+        """Return all layers in order."""
+        numbers = range(len(self._groups))
+        with self._archives, ThreadPoolExecutor(workers + 1, "layer") as pool:
+            # First of all: it is the longest, and most of it is waiting for the image's interpreter.
+            compiled = pool.submit(self._make_bytecode)
+            files = [pool.submit(self._make_files, number) for number in numbers]
+            try:
+                _wait_for(compiled, *files)
+            except BaseException:
+                self._stopped = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        self._store.make(self._checked_key(), "check", lambda out: None)
+        return tuple(_order([one.result() for one in files], compiled.result()))
 
-    def make_layer(self, wheels: Sequence[WheelFile], what: str) -> Layer:
-        """Return the layer of one group, after a check that it shares no path with those before it."""
-        key = self.key_of(wheels)
+    def _tell(self, number: int, layer: Layer, *, is_bytecode: bool) -> None:
+        """Say that a layer is there, and where its place is."""
+        if self._on_made is None:
+            return
+        count = len(self._groups)
+        places = [(kind, place) for kind in (False, True) for place in range(count)]
+        place = _order(places[:count], places[count:]).index((is_bytecode, number))
+        self._on_made(place, layer if layer.diff_id != EMPTY_DIGEST else None)
+
+    def _key_of(self, group: Sequence[WheelFile]) -> str:
+        return files_key([wheel for wheel, _ in group], self._python)
+
+    def _checked_key(self) -> str:
+        return json.dumps(["no overlap", [self._key_of(group) for group in self._groups]])
+
+    def _open(self, number: int) -> Mapping[str, Placed]:
+        """Return a group's files; its archives stay open as long as layers are made."""
+        with self._opening[number]:
+            if number not in self._opened:
+                self._opened[number] = self._archives.enter_context(open_wheels(self._groups[number], self._python))
+            return self._opened[number]
+
+    def _make_bytecode(self) -> list[Layer]:
+        """Compile one group after the other, because each takes all cores."""
+        layers = []
+        for number, group in enumerate(self._groups):
+            layers.append(self._bytecode.make(group, partial(self._open, number)))
+            self._tell(number, layers[-1], is_bytecode=True)
+        return layers
+
+    def _make_files(self, number: int) -> Layer:
+        """Return the layer of one group's files, after a check that it shares no path with the others."""
+        group = self._groups[number]
+        what = describe_group([wheel for wheel, _ in group])
+        key = self._key_of(group)
         layer = self._store.find(key)
         if layer is None:
-            return self._store.make(key, what, lambda out: self._write(out, wheels, what))
-        self._claim(self._find_listing(key) or self._list_again(wheels))
+            layer = self._store.make(key, what, lambda out: self._write(out, number, what))
+        else:
+            self._claim(self._find_listing(key) or self._list_again(number))
+        self._tell(number, layer, is_bytecode=False)
         return layer
 
-    def _list_again(self, wheels: Sequence[WheelFile]) -> Listing:
+    def _list_again(self, number: int) -> Listing:
         """Make up for a listing that was damaged on disk; without the wheels there is nothing to compare."""
-        if not all(path.is_file() for _, path in wheels):
+        if not all(path.is_file() for _, path in self._groups[number]):
             return {}
-        with open_wheels(wheels, self._python) as placed:
-            return self._keep_listing(self.key_of(wheels), placed)
+        return self._keep_listing(number, self._open(number))
 
-    def _keep_listing(self, key: str, placed: Mapping[str, Placed]) -> Listing:
+    def _keep_listing(self, number: int, placed: Mapping[str, Placed]) -> Listing:
         """Keep what a layer installs beside it, so that a later build can compare without the wheels."""
         listing = list_placed(placed)
         text = json.dumps(listing).encode()
-        self._store.make(_listing_key(key), "listing", lambda out: out.write(text))
+        self._store.make(_listing_key(self._key_of(self._groups[number])), "listing", lambda out: out.write(text))
         return listing
 
     def _find_listing(self, key: str) -> Listing | None:
@@ -172,16 +218,14 @@ class _Workshop:
         with self._claiming:
             self._claims.add(listing)
 
-    def _write(self, out: BinaryIO, wheels: Sequence[WheelFile], what: str) -> None:
-        with open_wheels(wheels, self._python) as placed:
-            self._claim(self._keep_listing(self.key_of(wheels), placed))
-            sources = {path: read_data(item) for path, item in placed.items() if is_source(path)}
-            bytecode = self._keep_bytecode(placed, sources) if len(wheels) > 1 else self._compile(sources)
-            total = sum(item.file.size for item in placed.values()) + sum(map(len, bytecode.values()))
-            done = 0
-            for size in write_installed(TarWriter(out), placed, {**sources, **bytecode}):
-                done += size
-                self._report(what, done, total)
+    def _write(self, out: BinaryIO, number: int, what: str) -> None:
+        placed = self._open(number)
+        self._claim(self._keep_listing(number, placed))
+        total = sum(item.file.size for item in placed.values())
+        done = 0
+        for size in write_installed(TarWriter(out), placed):
+            done += size
+            self._report(what, done, total)
 
     def _report(self, what: str, done: int, total: int) -> None:
         if self._stopped:
@@ -189,69 +233,18 @@ class _Workshop:
         if self._on_progress is not None:
             self._on_progress(what, done, total)
 
-    def _compile(self, sources: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Return the bytecode files of ``sources``, by path; one call at a time, because it takes all cores."""
-        if not sources:
-            return {}
-        with self._compiling:
-            if self._stopped:
-                raise Interrupted("stopped")
-            made = self._compiler.compile({f"/{path}": data for path, data in sources.items()})
-        return {_bytecode_path(path[1:], self._python): data for path, data in made.items()}
 
-    def _keep_bytecode(self, placed: Mapping[str, Placed], sources: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Compile what no earlier layer with the same wheel has, and keep each wheel's bytecode for later ones.
+def _order(files: Sequence[_T], bytecode: Sequence[_T]) -> list[_T]:
+    """Put what belongs to the groups' files and bytecode into the order of the layers."""
+    return [*files[:-1], *bytecode[:-1], *files[-1:], *bytecode[-1:]]
 
-        So a change of one small wheel costs the bytecode of that one alone, not of all that share its layer.
-        """
-        wheels: dict[str, dict[str, bytes]] = {}
-        for path, source in sources.items():
-            wheels.setdefault(placed[path].wheel.sha256, {})[path] = source
-        keys = {sha256: self._bytecode_key(sha256, files) for sha256, files in wheels.items()}
-        kept = {sha256: self._find_bytecode(key) for sha256, key in keys.items()}
-        missing = {
-            path: data for sha256, files in wheels.items() if kept[sha256] is None for path, data in files.items()
-        }
-        made = self._compile(missing)
-        result: dict[str, bytes] = {}
-        for sha256, files in wheels.items():
-            found = kept[sha256]
-            if found is None:
-                wanted = {_bytecode_path(path, self._python) for path in files}
-                found = {path: data for path, data in made.items() if path in wanted}
-                self._store.make(keys[sha256], "bytecode", _tar_of(found))
-            result.update(found)
-        return result
 
-    def _bytecode_key(self, sha256: str, paths: Iterable[str]) -> str:
-        listing = hashlib.sha256("\0".join(sorted(paths)).encode("utf-8", "surrogateescape")).hexdigest()
-        return json.dumps(["bytecode", short_version(self._python), self._compiler.identity, sha256, listing])
-
-    def _find_bytecode(self, key: str) -> dict[str, bytes] | None:
-        layer = self._store.find(key)
-        if layer is None:
-            return None
-        try:
-            chunks = self._store.read_verified(layer)
-            return {entry.path: data.read() for entry, data in read_entries(chunks, "bytecode") if data is not None}
-        except (DamagedLayer, BuildError):
-            return None
+def _wait_for(*futures: Future[Any]) -> None:
+    """Wait for all, or raise what the first failure raised."""
+    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    for future in done:
+        future.result()
 
 
 def _listing_key(key: str) -> str:
     return json.dumps(["listing", key])
-
-
-def _bytecode_path(path: str, python: PythonTarget) -> str:
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/__pycache__/{name[:-3]}.cpython-{short_version(python).replace('.', '')}.pyc"
-
-
-def _tar_of(files: Mapping[str, bytes]) -> Callable[[BinaryIO], None]:
-    def write(out: BinaryIO) -> None:
-        writer = TarWriter(out)
-        for path in sorted(files, key=lambda path: path.encode("utf-8", "surrogateescape")):
-            writer.add(make_file(path, len(files[path])), files[path])
-        writer.close()
-
-    return write

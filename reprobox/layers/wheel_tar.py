@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from reprobox.errors import BuildError
-from reprobox.layers.tar import Entry, TarWriter, make_dir, make_file
+from reprobox.layers.tar import Entry, Kind, TarWriter, make_dir, make_file, tar_name
 from reprobox.layers.wheel_files import VENV, InstalledFile, describe_wheel, list_installed_files
 from reprobox.layers.zip_members import WHOLE, ZipMembers, open_zip
 from reprobox.lock import PythonTarget, Wheel
@@ -101,29 +101,31 @@ def read_data(placed: Placed) -> bytes:
     return placed.archive.read(file.member)
 
 
-def write_installed(writer: TarWriter, placed: Mapping[str, Placed], contents: Mapping[str, bytes]) -> Iterator[int]:
-    """Write all files, their folders, and what ``contents`` adds to them; yield the bytes of each as it is done.
-
-    A path in ``contents`` that is placed too is taken from there: it has been read before.
-    """
-    paths = {*placed, *contents}
-    entries: list[tuple[bytes, Entry]] = [(path.encode(), make_dir(path)) for path in _folders_of(paths)]
-    entries += [(path.encode("utf-8", "surrogateescape"), _entry_of(path, placed, contents)) for path in paths]
-    for _, entry in sorted(entries):
-        data = contents.get(entry.path)
-        if data is not None or entry.path not in placed:
-            writer.add(entry, data)
-        else:
+def write_installed(writer: TarWriter, placed: Mapping[str, Placed]) -> Iterator[int]:
+    """Write all files and their folders; yield the bytes of each as it is done."""
+    for entry in _order_entries(
+        make_file(path, item.file.size, executable=item.file.executable) for path, item in placed.items()
+    ):
+        if entry.kind is Kind.FILE:
             _write_placed(writer, entry, placed[entry.path])
+        else:
+            writer.add(entry)
         yield entry.size
     writer.close()
 
 
-def _entry_of(path: str, placed: Mapping[str, Placed], contents: Mapping[str, bytes]) -> Entry:
-    there = placed.get(path)
-    if there is None:
-        return make_file(path, len(contents[path]))
-    return make_file(path, there.file.size, executable=there.file.executable)
+def write_contents(writer: TarWriter, contents: Mapping[str, bytes]) -> None:
+    """Write files whose bytes are at hand, and their folders."""
+    for entry in _order_entries(make_file(path, len(data)) for path, data in contents.items()):
+        writer.add(entry, contents.get(entry.path))
+    writer.close()
+
+
+def _order_entries(files: Iterable[Entry]) -> list[Entry]:
+    """Return the files and every folder above them, as a tar wants them."""
+    entries = [(tar_name(entry), entry) for entry in files]
+    folders = map(make_dir, _folders_of(entry.path for _, entry in entries))
+    return [entry for _, entry in sorted([*entries, *((tar_name(folder), folder) for folder in folders)])]
 
 
 def _write_placed(writer: TarWriter, entry: Entry, placed: Placed) -> None:

@@ -34,6 +34,10 @@ class Asker:
         self.unreachable: set[str] = set()
         """What the last resolution went without; none of the URLs shows credentials."""
 
+    def be_quiet(self) -> None:
+        """Warn of nothing more: what is asked from now on only serves to explain a refusal."""
+        self.warn = lambda message: None
+
     def ask(self, question: Question) -> tuple[Resolved, ...]:
         """Resolve, or raise LockError."""
         try:

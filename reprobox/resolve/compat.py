@@ -25,9 +25,9 @@ class CompatProblem:
 
 
 def check_frameworks(
-    frameworks: Mapping[str, str], python: str, cuda: str | None, cudnn: str | None
+    frameworks: Mapping[str, str], python: str | None, cuda: str | None, cudnn: str | None
 ) -> tuple[CompatProblem, ...]:
-    """Return every problem of these frameworks with this Python, CUDA and cuDNN."""
+    """Return every problem of these frameworks with this Python (``None``: nobody knows which), CUDA and cuDNN."""
     problems: list[CompatProblem] = []
     for name in ("torch", "tensorflow"):
         version = _parse(frameworks.get(name))
@@ -66,14 +66,14 @@ def find_cuda_images(cuda: str, system: str) -> tuple[str, ...]:
     return tuple(tag for _, tag in sorted(found, key=lambda item: (item[0], item[1]), reverse=True))
 
 
-def _check_release(name: str, version: Version, python: str) -> Iterable[CompatProblem]:
+def _check_release(name: str, version: Version, python: str | None) -> Iterable[CompatProblem]:
     release = _find_release(name, version)
     if release is None:
         if _is_covered(name, version):
             yield CompatProblem(f"frameworks.{name}", f"there is no {name} {version.public}", _suggest(name, version))
         return
     pythons = [str(item) for item in release["pythons"]]
-    if python not in pythons:
+    if python is not None and python not in pythons:
         yield CompatProblem(
             f"frameworks.{name}",
             f"{name} {version.public} has no wheels for Python {python}",

@@ -73,8 +73,8 @@ def _explain_known(text: str, question: Question, config: PythonConfig) -> LockE
         )
     if match := _NO_WHEEL.search(text):
         return LockError(
-            f"{match[1]} {match[2].rstrip(',')} has only source distributions, and reprobox locks wheels only",
-            hint="choose a version with wheels, or build a wheel once and put it into a folder named under `indexes`",
+            f"{match[1]} {match[2].rstrip(',')} has only source distributions, which are not taken unasked",
+            hint=f"choose a version with wheels, or have it built: `packages: {{from_source: [{match[1]}]}}`",
             about=match[1],
         )
     if match := _NO_VERSION.search(text):

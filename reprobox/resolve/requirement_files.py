@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from reprobox.errors import LockError
 from reprobox.uv import PythonConfig, clean_message, run_uv
 
 _DEEP = 10
 """Files that include files: deeper than this is a circle."""
+_LINE_START = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_IN_QUOTES = re.compile(r"[\"']([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 def check_requirements(lines: Sequence[str], where: str = "packages") -> tuple[str, ...]:
@@ -46,6 +49,20 @@ def read_requirement_text(path: Path) -> str:
         return "\n".join(text for _, text in _walk_includes(path, 0))
     except (OSError, UnicodeDecodeError) as exc:
         raise LockError(f"{path}: cannot be read: {exc}", hint="correct the path in the spec's `requirements`") from exc
+
+
+def find_requirement(path: Path, name: str) -> str:
+    """Say where a requirement file, or one that it includes, names a package first: "file:line"; empty: nowhere."""
+    try:
+        files = list(_walk_includes(path, 0)) if path.suffix == ".txt" else [(path, read_requirement_text(path))]
+    except (LockError, OSError, UnicodeDecodeError):
+        return ""
+    pattern = _LINE_START if path.suffix == ".txt" else _IN_QUOTES
+    for file, text in files:
+        for number, line in enumerate(text.splitlines(), 1):
+            if any(canonicalize_name(word) == canonicalize_name(name) for word in pattern.findall(line)):
+                return f"{file}:{number}"
+    return ""
 
 
 def _check(line: str, where: str) -> str:

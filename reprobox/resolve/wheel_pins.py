@@ -58,14 +58,14 @@ class Pinner:
 
     def _pin(self, package: Resolved, session: requests.Session) -> Wheel:
         file = self._choose(package)
-        sha256 = file.sha256 or self._hash(file, session)
+        sha256 = file.sha256 or hash_offered(file, session, self._http)
         known = self._known.get((file.filename, sha256))
         wheel = Wheel(
             name=canonicalize_name(package.name),
             version=package.version,
             filename=file.filename,
             sha256=sha256,
-            size=known.size if known else file.size or self._measure(file, session),
+            size=known.size if known else file.size or measure_offered(file, session, self._http),
             index=self._find_index(package.name, file, sha256, session),
         )
         if problem := CHECKS["Wheel.filename"](wheel.filename) or check_wheel(wheel):
@@ -86,30 +86,9 @@ class Pinner:
                 f"{package.name} {package.version}: no wheel fits Python {short_version(self._target)}"
                 f" with glibc {self._target.glibc} on {self._architecture}",
                 hint="choose another version of it, or another base",
+                about=package.name,
             )
         return chosen
-
-    def _measure(self, file: WheelFile, session: requests.Session) -> int:
-        if path := _find_local(file.url):
-            return path.stat().st_size
-        try:
-            return ask_size(session, file.url, self._http)
-        except FetchError as exc:
-            raise LockError(exc.message, hint=exc.hint) from exc
-
-    def _hash(self, file: WheelFile, session: requests.Session) -> str:
-        """Download a wheel only to hash it: its index publishes no hashes."""
-        if path := _find_local(file.url):
-            return hash_file(path)
-        digest = hashlib.sha256()
-        try:
-            with open_url(session, file.url, self._http) as answer:
-                answer.raise_for_status()
-                for chunk in answer.iter_content(1 << 20):
-                    digest.update(chunk)
-        except requests.RequestException as exc:
-            raise LockError(f"{hide_secrets(file.url)}: {describe_failure(exc)}") from exc
-        return digest.hexdigest()
 
     def _find_index(self, name: str, file: WheelFile, sha256: str, session: requests.Session) -> str:
         """Say which of the spec's own indexes has the file; none when it came from this machine's."""
@@ -121,6 +100,31 @@ class Pinner:
             if any(offer.filename == file.filename and offer.sha256 in (None, sha256) for offer in offered):
                 return split_credentials(url)[0]
         return ""
+
+
+def measure_offered(file: WheelFile, session: requests.Session, http: HttpConfig) -> int:
+    """Return the size of a file whose index does not say it."""
+    if path := _find_local(file.url):
+        return path.stat().st_size
+    try:
+        return ask_size(session, file.url, http)
+    except FetchError as exc:
+        raise LockError(exc.message, hint=exc.hint) from exc
+
+
+def hash_offered(file: WheelFile, session: requests.Session, http: HttpConfig) -> str:
+    """Download a file only to hash it: its index publishes no hashes."""
+    if path := _find_local(file.url):
+        return hash_file(path)
+    digest = hashlib.sha256()
+    try:
+        with open_url(session, file.url, http) as answer:
+            answer.raise_for_status()
+            for chunk in answer.iter_content(1 << 20):
+                digest.update(chunk)
+    except requests.RequestException as exc:
+        raise LockError(f"{hide_secrets(file.url)}: {describe_failure(exc)}") from exc
+    return digest.hexdigest()
 
 
 def _find_local(url: str) -> Path | None:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprobox.errors import LockError
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from reprobox.errors import LockError, join_lock_errors
 from reprobox.http import read_credentials
 from reprobox.lock import PythonTarget, Wheel
 from reprobox.resolve.asking import Asker
@@ -16,6 +19,9 @@ from reprobox.resolve.wheel_pins import Pinner
 from reprobox.simple_index import is_links
 from reprobox.uv import PythonConfig, Question, Resolved, UvRefused
 from reprobox.wheel_tags import name_uv_platform, short_version
+
+_MOST_REFUSALS = 20
+"""So many packages that cannot be had are told at once: each costs one resolution more."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class WheelRequest:
     architecture: str = "x86_64"
     project: Path | None = None
     """The project's folder: uv reads its own settings there."""
+    excluded: tuple[str, ...] = ()
+    """Names of packages that are built from source."""
 
 
 def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> tuple[Wheel, ...]:
@@ -60,7 +68,7 @@ def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> 
         ),
     )
     asker = Asker(config, on_warning)
-    packages = _resolve_builds(_make_question(request, requirements), request.torch_backend, asker)
+    packages = _resolve_or_tell_all(_make_question(request, requirements), request.torch_backend, asker)
     pinner = Pinner(
         target=request.python,
         architecture=request.architecture,
@@ -100,8 +108,36 @@ def _make_question(request: WheelRequest, requirements: tuple[str, ...]) -> Ques
         python_version=short_version(request.python),
         platform=name_uv_platform(request.python, request.architecture),
         preferences=kept,
+        excluded=request.excluded,
         folder=request.project,
     )
+
+
+def _resolve_or_tell_all(question: Question, backend: str | None, asker: Asker) -> tuple[Resolved, ...]:
+    """Resolve; when that fails, leave out each package that cannot be had and ask again what is wrong besides.
+
+    What is wrong with some of the requirements is wrong with all of them, so nothing that is told follows from this.
+    """
+    try:
+        return _resolve_builds(question, backend, asker)
+    except LockError as exc:
+        errors = [exc]
+    asker.be_quiet()
+    while len(errors) < _MOST_REFUSALS:
+        rest = tuple(line for line in question.requirements if not _is_named(line, errors[-1].about))
+        if len(rest) in (0, len(question.requirements)):
+            break
+        question = replace(question, requirements=rest)
+        try:
+            _resolve_builds(question, backend, asker)
+            break
+        except LockError as exc:
+            errors.append(exc)
+    raise join_lock_errors(list({error.message: error for error in errors}.values())) from errors[0]
+
+
+def _is_named(requirement: str, name: str) -> bool:
+    return canonicalize_name(Requirement(requirement).name) == canonicalize_name(name)
 
 
 def _resolve_builds(question: Question, backend: str | None, asker: Asker) -> tuple[Resolved, ...]:

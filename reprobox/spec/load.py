@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -62,13 +63,20 @@ _ELSEWHERE = {
 }
 
 
+MoreProblems = Callable[[Mapping[str, object]], Iterable[tuple[str, str, str]]]
+"""Takes the values that could be read; returns keys with messages and hints."""
+
+
 def load_spec(path: Path) -> Spec:
     """Read a spec file. Raises SpecError with every problem found, UsageError when there is no such file."""
     return read_spec(path).spec
 
 
-def read_spec(path: Path) -> LoadedSpec:
-    """Read a spec file and keep the positions of its keys, so that later problems can point at them."""
+def read_spec(path: Path, find_more: MoreProblems | None = None) -> LoadedSpec:
+    """Read a spec file and keep the positions of its keys, so that later problems can point at them.
+
+    ``find_more`` is asked where something is wrong already, so that whoever asks it later anyway reports all at once.
+    """
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -79,7 +87,7 @@ def read_spec(path: Path) -> LoadedSpec:
         raise UsageError(f"{path} is a folder", hint=f"name the spec in it: {path / 'spec.yaml'}") from exc
     except (OSError, ValueError) as exc:
         raise UsageError(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
-    return parse_positions(decode_text(data, str(path)), str(path), path.parent)
+    return parse_positions(decode_text(data, str(path)), str(path), path.parent, find_more)
 
 
 def parse_spec(text: str, file: str, project: Path | None) -> Spec:
@@ -87,19 +95,40 @@ def parse_spec(text: str, file: str, project: Path | None) -> Spec:
     return parse_positions(text, file, project).spec
 
 
-def parse_positions(text: str, file: str, project: Path | None) -> LoadedSpec:
+def parse_positions(text: str, file: str, project: Path | None, find_more: MoreProblems | None = None) -> LoadedSpec:
     """Read a spec from text and keep the positions of its keys."""
     problems: list[Problem] = []
-    top = Value(parse_nodes(text, file, problems), "", file, problems, Position(1, 1))
+    try:
+        top = Value(parse_nodes(text, file, problems), "", file, problems, Position(1, 1))
+    except SpecError as exc:
+        raise SpecError((*problems, *exc.problems)) from exc
     readers = _readers(project)
     parts = read_fields(top, readers, _ELSEWHERE)
     packages = parts.pop("packages", None)
     parts.update(packages if isinstance(packages, dict) else {})
     meant = " ".join(hint_unknown(key, readers, _ELSEWHERE) for key in top.entries() if key not in readers)
     check_relations(top, parts, project, meant)
+    if problems and find_more:
+        _report_more(top, find_more(_leave_out_python(parts, problems, meant)))
     if problems:
         raise SpecError(tuple(problems))
     return LoadedSpec(Spec(**parts), file, collect_positions(top))  # type: ignore[arg-type]
+
+
+def _leave_out_python(parts: Mapping[str, object], problems: Iterable[Problem], meant: str) -> dict[str, object]:
+    """Fill in Python, or leave it out where nobody can tell it: nothing is to follow from what is wrong already."""
+    wrong = {problem.key.partition(".")[0] for problem in problems}
+    unknown = "python" in wrong or "'python'" in meant or ("base" in wrong and "python" not in parts)
+    known = {"python": Spec.python, **parts}
+    return {key: value for key, value in known.items() if key != "python" or not unknown}
+
+
+def _report_more(top: Value, found: Iterable[tuple[str, str, str]]) -> None:
+    """Report what was found about values of the spec, at their places."""
+    for key, message, hint in found:
+        name, _, entry = key.partition(".")
+        value = top.entries()[name]
+        (value.entries()[entry] if entry else value).report(message, hint)
 
 
 def _readers(project: Path | None) -> dict[str, Reader[object]]:

@@ -50,7 +50,7 @@ class Determinism:
     tf32: bool | None = None
     cublas_workspace: str | None = None
     fill_uninitialized_memory: bool | None = None
-    cpu: Literal["avx2", "baseline"] | None = None
+    cpu: Literal["avx2", "avx2-intel", "baseline"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +116,8 @@ class Spec:
     """Requirement strings (PEP 508, names and versions only)."""
     requirements: str | None = None
     """A requirements file, pyproject.toml or uv.lock in the project (YAML: ``packages: {requirements: …}``)."""
+    from_source: tuple[str, ...] = ()
+    """Names of packages that are built from their source archives (YAML: ``packages: {from_source: …}``)."""
     indexes: tuple[str, ...] = ()
     """Extra package indexes or find-links folders, by URL."""
     system: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from reprobox.spec.values import MAX_TEXT, Value, read_fields, read_list, read_t
 from reprobox.spec.yaml_nodes import MapNode
 
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.\-]+"
+PACKAGE_NAME = r"[A-Za-z0-9]([A-Za-z0-9._\-]*[A-Za-z0-9])?"
 _ODD_IN_REQUIREMENT = r"===|[^A-Za-z0-9._\[\]()<>=!~*+, \-]"
 CUDA = r"[1-9][0-9]?\.[0-9]{1,2}(\.[0-9]{1,3})?"
 CUDNN = r"[1-9][0-9]?(\.[0-9]{1,3}){0,3}"
@@ -57,7 +58,7 @@ def _version_hint(text: str) -> str:
 
 
 def read_packages(value: Value, project: Path | None) -> dict[str, object] | None:
-    """Return ``packages`` and ``requirements`` from a list, or from a mapping with ``list`` and ``requirements``."""
+    """Return the packages of a list, or what a mapping's ``list``, ``requirements`` and ``from_source`` say."""
     if not isinstance(value.node, MapNode):
         return {"packages": read_list(value, read_requirement)}
     parts = read_fields(
@@ -65,9 +66,54 @@ def read_packages(value: Value, project: Path | None) -> dict[str, object] | Non
         {
             "requirements": lambda entry: read_requirements(entry, project),
             "list": lambda entry: read_list(entry, read_requirement),
+            "from_source": lambda entry: read_list(entry, read_source_name),
         },
+        {"source": "did you mean 'from_source'?", "sdists": "did you mean 'from_source'?"},
     )
-    return {"packages": parts.get("list", ()), "requirements": parts.get("requirements")}
+    return {
+        "packages": parts.get("list", ()),
+        "requirements": parts.get("requirements"),
+        "from_source": parts.get("from_source", ()),
+    }
+
+
+def read_source_name(value: Value) -> str | None:
+    """Return the normalised name of a package that is built from its source archive."""
+    text = read_text(value, "a package's name")
+    if text is None or re.fullmatch(PACKAGE_NAME, text):
+        return canonicalize_name(text) if text else None
+    value.report(f"{shorten(text)} is not a package's name", "write the name alone; its version stands elsewhere")
+    return None
+
+
+def check_sources(frameworks: Value | None, packages: Value | None) -> None:
+    """Report packages to be built from source that the spec does not list with one exact version."""
+    entries = packages.entries() if packages else {}
+    exact = {canonicalize_name(name) for name in frameworks.entries()} if frameworks else set()
+    for item in entries["list"].items() if "list" in entries else []:
+        try:
+            requirement = Requirement(getattr(item.node, "text", "")[:MAX_TEXT])
+        except InvalidRequirement:
+            continue
+        if is_exact(requirement):
+            exact.add(canonicalize_name(requirement.name))
+    seen = set()
+    for item in entries["from_source"].items() if "from_source" in entries else []:
+        text = getattr(item.node, "text", "")
+        name = canonicalize_name(text)
+        if not re.fullmatch(PACKAGE_NAME, text):
+            continue  # which was reported
+        if name in seen:
+            item.report(f"{text} is listed twice", "remove one of the two")
+        elif name not in exact:
+            item.report(f"{text} has no exact version", f"write '{text}==…' under list, or give it under frameworks")
+        seen.add(name)
+
+
+def is_exact(requirement: Requirement) -> bool:
+    """Whether only one version fits."""
+    clauses = list(requirement.specifier)
+    return len(clauses) == 1 and clauses[0].operator == "==" and not clauses[0].version.endswith(".*")
 
 
 def read_requirement(value: Value) -> str | None:

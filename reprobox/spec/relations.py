@@ -6,10 +6,11 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from reprobox.pins import pinned_variables
 from reprobox.spec import settings
-from reprobox.spec.backends import mentioned_backends, narrow_backends
-from reprobox.spec.model import SAFE_SEED_MAX, Base
-from reprobox.spec.packages import check_duplicates
+from reprobox.spec.backends import explain_seed, mentioned_backends
+from reprobox.spec.model import SAFE_SEED_MAX, Base, Determinism, Level
+from reprobox.spec.packages import check_duplicates, check_sources
 from reprobox.spec.values import Value
 from reprobox.spec.yaml_nodes import MapNode
 
@@ -24,6 +25,7 @@ def check_relations(top: Value, parts: dict[str, object], project: Path | None, 
     _check_python(top, parts)
     _check_seed(top, parts, project)
     _check_mounts(top)
+    _check_pins(top, parts)
 
 
 def _check_required(top: Value, meant: str) -> None:
@@ -50,6 +52,7 @@ def _check_required(top: Value, meant: str) -> None:
 def _check_duplicate_items(top: Value) -> None:
     entries = top.entries()
     check_duplicates(entries.get("frameworks"), entries.get("packages"))
+    check_sources(entries.get("frameworks"), entries.get("packages"))
     lists = [entries[key] for key in ("indexes", "system", "outputs") if key in entries]
     for stage in entries["stages"].entries().values() if "stages" in entries else ():
         lists.extend(value for key, value in stage.entries().items() if key == "outputs")
@@ -91,19 +94,17 @@ def _check_python(top: Value, parts: dict[str, object]) -> None:
 
 
 def _check_seed(top: Value, parts: dict[str, object], project: Path | None) -> None:
-    """Report a large seed that a listed backend would refuse or shorten."""
+    """Report a seed that a listed backend would refuse or shorten."""
     seed = parts.get("seed")
-    if not isinstance(seed, int) or seed <= SAFE_SEED_MAX:
+    if not isinstance(seed, int) or 1 <= seed <= SAFE_SEED_MAX:
         return
     frameworks, packages, requirements = (parts.get(key) for key in ("frameworks", "packages", "requirements"))
     names = set(frameworks) if isinstance(frameworks, dict) else set()
     names |= {_name_of(package) for package in packages} if isinstance(packages, tuple) else set()
     if project is not None and isinstance(requirements, str):
         names |= mentioned_backends(_read_quietly(project / requirements))
-    narrow = narrow_backends(names, seed)
-    if narrow:
-        message = f"{seed} is too large for {', '.join(narrow)}, which would refuse or shorten it"
-        top.entries()["seed"].report(message, f"a seed from 1 to {SAFE_SEED_MAX} is safe for every backend")
+    if found := explain_seed(names, seed):
+        top.entries()["seed"].report(*found)
 
 
 def _name_of(requirement: str) -> str:
@@ -128,3 +129,15 @@ def _check_mounts(top: Value) -> None:
         parent = next((other for other in entries if name.startswith(f"{other}/")), None)
         if parent is not None:
             entry.report_key(f"would be mounted inside the input '{parent}'", "give one of the two another name")
+
+
+def _check_pins(top: Value, parts: dict[str, object]) -> None:
+    """Report variables of the spec's own that would undo what holds the libraries to one instruction set."""
+    determinism, entries = parts.get("determinism"), top.entries()
+    if not isinstance(determinism, Determinism) or "env" not in entries:
+        return
+    if determinism.level is not Level.PORTABLE and determinism.cpu is None:
+        return
+    for name, entry in entries["env"].entries().items():
+        if name in pinned_variables():
+            entry.report_key("is a variable that determinism's cpu sets", "remove the line, or choose another level")

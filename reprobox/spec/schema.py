@@ -6,6 +6,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
+from reprobox.pins import TARGETS
 from reprobox.spec import environment, packages, quantities, settings
 from reprobox.spec.backends import seed_limits
 from reprobox.spec.model import WIDE_SEED_MAX, Level, Stages
@@ -57,8 +58,8 @@ def _identity() -> Schema:
         "reprobox": _say("The version of the spec's format.", {"const": 1}),
         "name": _say("The image's name.", _text(settings.NAME, "digits-cnn") | {"maxLength": settings.NAME_LENGTH}),
         "seed": _say(
-            "The run's seed. 1 to 2147462578 is safe for every backend; larger ones where every backend takes them.",
-            {"type": "integer", "minimum": 1, "maximum": WIDE_SEED_MAX, "examples": [32]},
+            "The run's seed. 1 to 2147462578 is safe for every backend; others where every backend takes them.",
+            {"type": "integer", "minimum": 0, "maximum": WIDE_SEED_MAX, "examples": [32]},
         ),
     }
 
@@ -80,7 +81,13 @@ def _software() -> Schema:
             {
                 "anyOf": [
                     _list(requirement),
-                    _mapping({"requirements": _text(_FILE, "requirements.txt"), "list": _list(requirement)}),
+                    _mapping(
+                        {
+                            "requirements": _text(_FILE, "requirements.txt"),
+                            "list": _list(requirement),
+                            "from_source": _list(_text(packages.PACKAGE_NAME, "theano"), unique=True),
+                        }
+                    ),
                 ]
             },
         ),
@@ -131,7 +138,7 @@ def _behaviour() -> Schema:
         "tf32": _flag(),
         "cublas_workspace": _text(settings.CUBLAS, ":4096:8"),
         "fill_uninitialized_memory": _flag(),
-        "cpu": {"enum": list(settings.CPUS)},
+        "cpu": {"enum": list(TARGETS)},
     }
     patterns = _list(_text(_PATTERN, "src/**"))
     return {

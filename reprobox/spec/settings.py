@@ -6,6 +6,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+from reprobox.pins import TARGETS
 from reprobox.spec.model import SAFE_SEED_MAX, WIDE_SEED_MAX, Base, Determinism, Input, Level, Resources, Source
 from reprobox.spec.paths import read_file, read_input_name, read_path, read_pattern
 from reprobox.spec.quantities import read_cpus, read_duration, read_size
@@ -34,7 +35,6 @@ CUBLAS = r"(:[0-9]{1,6}:[0-9]{1,3})+"
 DEBIAN = {"11": "3.9", "12": "3.11", "13": "3.13"}
 """Debian release -> the Python it brings."""
 DEBIAN_NAMES = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
-CPUS = ("avx2", "baseline")
 PYTHONS = tuple(f"3.{minor}" for minor in range(6, 16))
 
 
@@ -70,7 +70,7 @@ def read_name(value: Value) -> str | None:
 
 def read_seed(value: Value) -> int | None:
     """Return a seed that at least NumPy takes; what each backend takes is checked with the whole spec."""
-    return read_integer(value, 1, WIDE_SEED_MAX, f"use an integer from 1 to {SAFE_SEED_MAX}, safe for every backend")
+    return read_integer(value, 0, WIDE_SEED_MAX, f"use an integer from 1 to {SAFE_SEED_MAX}, safe for every backend")
 
 
 def read_python(value: Value) -> str | None:
@@ -179,7 +179,7 @@ def read_determinism(value: Value) -> Determinism | None:
             "tf32": read_flag,
             "cublas_workspace": _read_cublas,
             "fill_uninitialized_memory": read_flag,
-            "cpu": lambda entry: read_choice(entry, CPUS),
+            "cpu": lambda entry: read_choice(entry, TARGETS),
         },
     )
     if parts.get("deterministic_kernels") and parts.get("cudnn_benchmark"):

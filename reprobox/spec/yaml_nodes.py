@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import yaml
@@ -85,8 +85,8 @@ def decode_text(data: bytes, file: str) -> str:
 def parse_nodes(text: str, file: str, problems: list[Problem]) -> MapNode:
     """Read one YAML document whose top is a mapping.
 
-    Adds keys that are given twice to ``problems``; raises SpecError, with its position, for what makes the rest
-    unreadable.
+    Adds keys that are given twice, and anchors, to ``problems``; raises SpecError, with its position, for what makes
+    the rest unreadable.
     """
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_BYTES:
@@ -147,6 +147,8 @@ class _Builder:
         self.last = Position(1, 1)
         self._open: list[_Open] = []
         self._documents = 0
+        self._anchored: dict[str, ScalarNode] = {}
+        """What an alias may stand for while the rest is read; of lists and mappings, aliases of aliases never end."""
 
     def take(self, event: yaml.Event) -> None:
         self.last = where = _position(event.start_mark)
@@ -154,16 +156,14 @@ class _Builder:
             case yaml.DocumentStartEvent():
                 self._start_document(where)
             case yaml.AliasEvent():
-                raise _fail(
-                    self.file,
-                    where,
-                    f"*{event.anchor} is a YAML alias; a spec has none",
-                    f'write the value out, or quote a pattern: "*{event.anchor}"',
-                )
+                self._add(self._refuse_alias(event.anchor, where))
             case yaml.ScalarEvent():
                 self._refuse_extras(event, where)
                 self._refuse_surrogates(event.value, where)
-                self._add(ScalarNode(where, event.value, plain=event.style is None))
+                node = ScalarNode(where, event.value, plain=event.style is None)
+                if event.anchor is not None:
+                    self._anchored[event.anchor] = node
+                self._add(node)
             case yaml.SequenceStartEvent():
                 self._start(event, ListNode(where))
             case yaml.MappingStartEvent():
@@ -179,7 +179,8 @@ class _Builder:
     def _refuse_extras(self, event: yaml.NodeEvent, where: Position) -> None:
         if event.anchor is not None:
             hint = "write the value out where it is needed, or quote a text that starts with &"
-            raise _fail(self.file, where, f"&{event.anchor} is a YAML anchor; a spec has none", hint)
+            message = f"&{event.anchor} is a YAML anchor; a spec has none"
+            self.problems.append(Problem(self.file, where.line, where.column, "", message, hint))
         tag = getattr(event, "tag", None)
         if tag not in (None, "!"):
             name = tag.replace("tag:yaml.org,2002:", "!!")
@@ -189,6 +190,19 @@ class _Builder:
                 f"{name} is a YAML tag; a spec has none",
                 "remove it, or quote a text that starts with !",
             )
+
+    def _refuse_alias(self, name: str | None, where: Position) -> ScalarNode:
+        """Report an alias and return what it stands for; raise where that is no single value."""
+        problem = _fail(
+            self.file,
+            where,
+            f"*{name} is a YAML alias; a spec has none",
+            f'write the value out, or quote a pattern: "*{name}"',
+        )
+        if name is None or name not in self._anchored:
+            raise problem
+        self.problems += problem.problems
+        return replace(self._anchored[name], position=where)
 
     def _refuse_surrogates(self, text: str, where: Position) -> None:
         if any("\ud800" <= character <= "\udfff" for character in text):

@@ -11,7 +11,7 @@ from typing import BinaryIO, Self, cast
 from reprobox.engines.base import Engine
 from reprobox.engines.owners import name_temporary
 from reprobox.errors import BuildError, EngineError
-from reprobox.image import assemble_image, load_image
+from reprobox.image import OnProgress, assemble_image, load_image
 from reprobox.layers.model import EPOCH, Layer
 from reprobox.layers.state import collect_difference
 from reprobox.layers.store import LayerStore
@@ -59,7 +59,7 @@ class StepRunner:
     ) -> None:
         for chunks in self._exports:
             chunks.close()  # one that nobody read to its end still has its container, and that its image
-        for tag in self._tags.values():
+        for tag in tuple(self._tags.values()):
             with suppress(EngineError):  # tidying hides no failure; the next process to connect does it else
                 self._engine.remove_image(tag)
         self._tags.clear()
@@ -99,24 +99,32 @@ class StepRunner:
             raise BuildError(f"{what}: {exc.message}" + (f"\n{said}" if said else ""), hint=exc.hint) from exc
 
     def read_output(
-        self, lower: Sequence[Layer], argv: Sequence[str], *, what: str, env: Mapping[str, str] = STEP_ENV
+        self,
+        lower: Sequence[Layer],
+        argv: Sequence[str],
+        *,
+        what: str,
+        env: Mapping[str, str] = STEP_ENV,
+        stdin: BinaryIO | None = None,
+        timeout: float = 120,
     ) -> bytes:
         """Run ``argv`` on ``lower`` and return its standard output; raise ``BuildError`` when it fails."""
         out, said = io.BytesIO(), bytearray()
         code = self._engine.run_step(
-            self.load(lower), argv, stdin=None, on_output=said.extend, stdout=out, env=env, timeout=120
+            self.load(lower), argv, stdin=stdin, on_output=said.extend, stdout=out, env=env, timeout=timeout
         )
         if code:
             text = bytes(said[-_TAIL:]).decode("utf-8", "replace").strip()
             raise BuildError(f"{what}: exit code {code}" + (f"\n{text}" if text else ""))
         return out.getvalue()
 
-    def load(self, lower: Sequence[Layer]) -> str:
+    def load(self, lower: Sequence[Layer], on_progress: OnProgress = lambda sent, total: None) -> str:
         """Have the engine hold an image of these layers until the runner is closed; return its name."""
         key = tuple(layer.diff_id for layer in lower)
         if key not in self._tags:
             tag = name_temporary("reprobox/step")
-            load_image(self._engine, assemble_image(lower, architecture=self._architecture), tag, self.store)
+            image = assemble_image(lower, architecture=self._architecture)
+            load_image(self._engine, image, tag, self.store, on_progress)
             self._tags[key] = tag
         return self._tags[key]
 

@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engine_daemons import KINDS, Daemon, Podman
+from engine_daemons import KINDS, ROOMY, Daemon, Podman, has_memory
 from engine_images import Layers, make_image
 from engine_packages import REPOSITORY, install_packages, unpack_packages, why_not
 
@@ -61,6 +61,8 @@ def daemons():
             if name not in started:
                 _need_private_engines()
                 daemon = Podman() if name == "podman" else Daemon(name)
+                if isinstance(daemon, Daemon) and has_memory():
+                    daemon.limit_disk(ROOMY)
                 stack.callback(daemon.stop)
                 started[name] = daemon, daemon.start()
             return started[name]

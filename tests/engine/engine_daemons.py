@@ -33,6 +33,8 @@ KINDS = {
     "docker-26.1-graph": Kind("trixie", ("docker.io", "containerd", "docker-cli", "docker-buildx"), False),
     "docker-26.1-containerd": Kind("trixie", ("docker.io", "containerd", "docker-cli", "docker-buildx"), True),
 }
+ROOMY = "4g"
+"""A disk that the images of the tests do not fill."""
 _RUNTIME = ("bookworm", "runc", "tini")
 """Debian 13's runc wants a newer kernel interface than some test machines have; 12's works under both engines."""
 
@@ -64,10 +66,8 @@ class Daemon:
         return {"DOCKER_HOST": self.host, "PATH": self.path, "HOME": str(self._run), "DOCKER_CONFIG": str(self._run)}
 
     def limit_disk(self, size: str) -> None:
-        """Give it a small disk; before the start."""
-        (self.data / "root").mkdir()
-        argv = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(self.data / "root")]
-        subprocess.run(argv, check=True, timeout=30)
+        """Give it a disk of this size, in memory; before the start."""
+        _mount_memory(self.data / "root", size)
 
     def start(self) -> DockerEngine:
         """Start it and wait until it answers."""
@@ -161,10 +161,12 @@ class Podman:
         """Start it and wait until it answers."""
         if shutil.which("podman") is None:
             install_packages("podman")
+        if has_memory():
+            _mount_memory(self.folder / "root", ROOMY)
         settings = self.folder / "containers.conf"
         # Its default limits are higher than a process without CAP_SYS_RESOURCE may set.
         settings.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
-        store = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/run", "--storage-driver", "vfs"]
+        store = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/run", "--storage-driver", "overlay"]
         argv = ["podman", *store, "system", "service", "--time", "0", self.host]
         with (self.folder / "log").open("wb") as log:
             environ = {**os.environ, "CONTAINERS_CONF": str(settings)}
@@ -183,6 +185,18 @@ class Podman:
             self._process.wait(timeout=30)
         unmount_below(self.folder)
         shutil.rmtree(self.folder)
+
+
+def has_memory() -> bool:
+    """Whether the stores of all kinds of engines fit into memory, where every synchronised write costs nothing."""
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(lines["MemAvailable"].split()[0]) > 12 << 20
+
+
+def _mount_memory(folder: Path, size: str) -> None:
+    folder.mkdir()
+    argv = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    subprocess.run(argv, check=True, timeout=30)
 
 
 def unmount_below(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from engine_packages import unpack_packages
@@ -22,7 +22,7 @@ class Layers:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.read: list[str] = []
+        self.sent: list[str] = []
         """The layers that were sent, in order."""
 
     def make(self, what: str, files: Mapping[str, bytes | str]) -> Layer:
@@ -41,9 +41,12 @@ class Layers:
         files |= {"tmp/.keep": b"", "etc/passwd": b"root:x:0:0::/:/bin/sh\n"}
         return self.make("busybox", files)
 
-    def read_verified(self, layer: Layer) -> Iterator[bytes]:
+    def verify(self, layers: Iterable[Layer]) -> None:
+        """Find every layer in order: nobody touches this folder."""
+
+    def read(self, layer: Layer) -> Iterator[bytes]:
         """Yield a layer, as the layer cache does."""
-        self.read.append(layer.what)
+        self.sent.append(layer.what)
         with layer.path.open("rb") as stream:
             while data := stream.read(1 << 20):
                 yield data

@@ -22,8 +22,8 @@ def why_not() -> str:
     return "" if _find_mirror() else "no Debian archive is among apt's sources"
 
 
-def unpack_packages(suite: str, *names: str) -> Path:
-    """Return a folder that holds the files of the packages, downloaded once."""
+def unpack_packages(suite: str, *names: str, only: str = "") -> Path:
+    """Return a folder that holds the files of the packages, or ``only`` one of them, downloaded once."""
     target = CACHE / "engines" / f"{suite}-{'-'.join(names)}"
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -34,9 +34,16 @@ def unpack_packages(suite: str, *names: str) -> Path:
             root.mkdir()
             _download(suite, names, Path(made), debs)
             for deb in sorted(debs.glob("*.deb")):
-                subprocess.run(["dpkg-deb", "-x", deb, root], check=True, timeout=120)
+                _unpack(deb, root, only)
             root.rename(target)
     return target
+
+
+def _unpack(deb: Path, root: Path, only: str) -> None:
+    argv = ["tar", "-x", "-C", root, *([f"./{only}"] if only else [])]
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as files:
+        subprocess.run(argv, stdin=files.stdout, check=True, timeout=120)
+    assert files.returncode == 0, f"{deb.name} is damaged"
 
 
 def install_packages(*names: str) -> None:

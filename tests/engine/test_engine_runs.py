@@ -15,6 +15,7 @@ from engine_images import make_image, run_shell
 
 from reprobox.engines.base import ContainerSpec, Mount
 from reprobox.engines.docker import connect
+from reprobox.engines.docker.containers import Containers
 from reprobox.engines.owners import OWNER_LABEL, name_owner
 from reprobox.errors import EngineError, Interrupted
 from reprobox.image import load_image
@@ -147,6 +148,13 @@ def test_a_run_over_its_time_is_stopped(everywhere):
     assert 1 <= time.monotonic() - began < 10
 
 
+def test_a_time_that_is_over_before_the_container_has_started_counts_too(everywhere):
+    began = time.monotonic()
+    result, _ = run(everywhere, "sleep", "30", timeout=0.0001)
+    assert result.timed_out
+    assert time.monotonic() - began < 15
+
+
 def test_a_program_that_ignores_the_request_to_end_is_killed(engine, busybox):
     began = time.monotonic()
     result, output = run(engine, "sh", "-c", "trap 'echo asked' TERM; while true; do sleep 0.1; done", timeout=0.5)
@@ -215,21 +223,61 @@ def test_no_container_is_left_after_runs_that_end_in_any_way(everywhere):
     assert count_containers(everywhere) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_in_this_process_stops_the_container(engine, busybox, number):
+@pytest.mark.parametrize(
+    ("number", "received"),
+    [
+        (signal.SIGINT, "INT"),
+        (signal.SIGTERM, "TERM"),
+        (signal.SIGHUP, "HUP"),
+        (signal.SIGQUIT, "TERM"),
+    ],
+)
+def test_a_signal_in_this_process_stops_the_container(engine, busybox, number, received):
     output = []
+    before = signal.getsignal(number)
     timer = threading.Timer(0.7, os.kill, (os.getpid(), number))
     timer.start()
-    script = "trap 'echo asked; exit 9' TERM; echo up; while true; do sleep 0.1; done"
+    traps = "; ".join(f"trap 'echo {name}; exit 9' {name}" for name in ("INT", "TERM", "HUP", "QUIT"))
+    script = f"{traps}; echo up; while true; do sleep 0.1; done"
     began = time.monotonic()
     with pytest.raises(Interrupted, match=number.name):
         engine.run_container(
             ContainerSpec(busybox, argv=("sh", "-c", script)), lambda stream, data: output.append(data)
         )
-    assert b"".join(output) == b"up\nasked\n"
+    assert b"".join(output).decode() == f"up\n{received}\n"
     assert time.monotonic() - began < 5
     assert count_containers(engine) == 0
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_comes_before_the_container_has_started_stops_it_too(engine, busybox, monkeypatch):
+    start = Containers.start
+
+    def interrupt_and_start(containers, container):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        start(containers, container)
+
+    monkeypatch.setattr(Containers, "start", interrupt_and_start)
+    began = time.monotonic()
+    with pytest.raises(Interrupted, match="SIGINT"):
+        run(engine, "sleep", "30")
+    assert time.monotonic() - began < 10
+
+
+def test_signals_for_the_program_go_through_and_stop_nothing(engine, busybox):
+    output = []
+
+    def answer(stream, data):
+        output.append(data)
+        if data == b"up\n":
+            os.kill(os.getpid(), signal.SIGUSR1)
+        if data == b"USR1\n":
+            os.kill(os.getpid(), signal.SIGUSR2)
+
+    script = "trap 'echo USR1' USR1; trap 'echo USR2; exit 3' USR2; echo up; while true; do sleep 0.1; done"
+    result = engine.run_container(ContainerSpec(busybox, argv=("sh", "-c", script), timeout=20), answer)
+    assert (b"".join(output), result.exit_code) == (b"up\nUSR1\nUSR2\n", 3)
 
 
 def test_an_output_that_nobody_takes_any_more_is_not_the_engine_s_fault(engine, busybox):

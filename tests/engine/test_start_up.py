@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = Path(sys.executable).with_name("reprobox")
 SPEC = "reprobox: 1\nname: start-up\nseed: 1\ncommand: python script.py\n"
-LATE = {"debian", "installer", "jinja2", "truststore", "reprobox.scaffold"}
+LATE = {"debian", "installer", "jinja2", "numpy", "truststore", "reprobox.scaffold"}
 """For resolving, fetching, making layers and writing a context; not for finding that nothing changed."""
 
 

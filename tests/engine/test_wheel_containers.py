@@ -36,11 +36,11 @@ def image(engine, resolved, tmp_path_factory):
 
 
 def test_container_compiles_to_the_same_bytes_in_any_company(engine, image, resolved):
-    compiler = ContainerCompiler(engine, image, resolved.python.executable, "test")
-    made = compiler.compile(SOURCES)
-    assert made.keys() == SOURCES.keys() - {"/opt/venv/lib/bad.py"}
-    paths = sorted(SOURCES)
-    parts = [compiler.compile({path: SOURCES[path] for path in part}) for part in (paths[20:], paths[:20])]
+    with ContainerCompiler(engine, image, resolved.python.executable, "test") as compiler:
+        made = compiler.compile(SOURCES)
+        assert made.keys() == SOURCES.keys() - {"/opt/venv/lib/bad.py"}
+        paths = sorted(SOURCES)
+        parts = [compiler.compile({path: SOURCES[path] for path in part}) for part in (paths[20:], paths[:20])]
     assert {**parts[0], **parts[1]} == made
 
 

@@ -15,6 +15,7 @@ from reprobox.lock import (
     ImageBase,
     Lock,
     PythonTarget,
+    Sdist,
     Wheel,
     spec_digest,
     spec_keys,
@@ -61,6 +62,14 @@ base: {archive: base/root.tar.xz, sha256: ba7816bf8f01cfea414140de5dae2223b00361
 determinism: off
 command: python "a b.py"
 """,
+    "source": """\
+reprobox: 1
+name: made-up-4
+seed: 7
+base: {archive: base/root.tar.xz, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad}
+packages: {list: [Old-Thing==1.0, older==0.9], from_source: [older, old_thing]}
+command: python train.py
+""",
 }
 
 
@@ -72,6 +81,11 @@ def digest(text: str) -> str:
 def wheel(name: str, version: str, size: int, index: str = "") -> Wheel:
     filename = f"{name}-{version}-py3-none-any.whl"
     return Wheel(name, version, filename, digest(filename), size, index)
+
+
+def sdist(name: str, version: str) -> Sdist:
+    filename = f"{name}-{version}.tar.gz"
+    return Sdist(name, version, filename, digest(filename), 4321)
 
 
 def deb(name: str, version: str, archive: str = "debian") -> DebPackage:
@@ -93,6 +107,7 @@ BASES = {
         ('ODD=a "quoted" \\ $HOME `date`', "PATH=/usr/local/bin:/usr/bin:/bin"),
     ),
     "archive": ArchiveBase("base/root.tar.xz", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    "source": ArchiveBase("base/root.tar.xz", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
 }
 SOURCE = (
     SourceFile("data/latest", False, "", 0, "a.csv"),
@@ -112,7 +127,8 @@ def make_lock(kind: str) -> Lock:
             wheel("torch", "2.13.0+cpu", 191_000_000, "https://index.example/cpu"),
         ]
     system = (deb("libgomp1", "12.2.0-14"),) if kind == "debian" else ()
-    return Lock("1.2.3", 1, spec_digest(keys), keys, BASES[kind], PYTHON, system, tuple(wheels))
+    sdists = (sdist("old-thing", "1.0"), sdist("older", "0.9")) if kind == "source" else ()
+    return Lock("1.2.3", 1, spec_digest(keys), keys, BASES[kind], PYTHON, system, tuple(wheels), sdists)
 
 
 def plan_project(kind: str) -> Plan:

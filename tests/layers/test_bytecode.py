@@ -32,21 +32,23 @@ class ProcessRunner:
             stderr=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], **env, **self.env},
         ) as process:
-            feeder = threading.Thread(target=self._feed, args=(stdin, process.stdin))
+            feeder = threading.Thread(target=self._feed, args=(stdin, process.stdin), daemon=True)
             listener = threading.Thread(target=lambda: on_output(process.stderr.read()))
             feeder.start()
             listener.start()
             while data := process.stdout.read1(70_001):
                 stdout.write(data)
-            feeder.join()
+            feeder.join(timeout=1)  # it may wait for more, which nobody wants any longer
             listener.join()
             return process.wait(timeout)
 
     def _feed(self, source, target):
         try:
             with target:
-                shutil.copyfileobj(source, target)
-        except BrokenPipeError:
+                while data := source.read(70_001):
+                    target.write(data)
+                    target.flush()
+        except (BrokenPipeError, ValueError):
             pass
 
 
@@ -69,8 +71,9 @@ def python(request):
     return PYTHONS[request.param]
 
 
-def compiler(python, **env):
-    return ContainerCompiler(ProcessRunner(**env), "image", python, "test")
+def compile_with(python, sources, **env):
+    with ContainerCompiler(ProcessRunner(**env), "image", python, "test") as compiler:
+        return compiler.compile(sources)
 
 
 SOURCES = {
@@ -95,7 +98,7 @@ BROKEN = {
 
 
 def test_bytecode_runs_and_names_the_final_path(python):
-    made = compiler(python).compile(SOURCES)
+    made = compile_with(python, SOURCES)
     assert made.keys() == SOURCES.keys()
     script = (
         "import marshal, sys; code = marshal.loads(sys.stdin.buffer.read()[16:]); print(code.co_filename); exec(code)"
@@ -106,7 +109,7 @@ def test_bytecode_runs_and_names_the_final_path(python):
 
 
 def test_python_itself_takes_it_as_unchecked_hash_bytecode(python, tmp_path):
-    made = compiler(python).compile({"/m.py": b"x = 41\n"})
+    made = compile_with(python, {"/m.py": b"x = 41\n"})
     cached = subprocess.run(
         [python, "-c", "import importlib.util as u; print(u.cache_from_source('m.py'))"], capture_output=True, text=True
     ).stdout.strip()
@@ -117,24 +120,45 @@ def test_python_itself_takes_it_as_unchecked_hash_bytecode(python, tmp_path):
     assert done.stdout == "41\n"
 
 
+def test_one_process_answers_call_after_call_with_the_same_bytes(python):
+    together = compile_with(python, {**SOURCES, **BROKEN})
+    done = []
+    with ContainerCompiler(ProcessRunner(), "image", python, "test") as compiler:
+        parts = [compiler.compile({path: source}, done.append) for path, source in {**SOURCES, **BROKEN}.items()]
+        assert compiler.compile({}) == {}
+    assert {path: data for part in parts for path, data in part.items()} == together
+    assert done == [*SOURCES, *BROKEN]
+
+
+def test_a_stop_between_two_sources_reaches_whoever_waits(python):
+    class StoppedError(Exception):
+        pass
+
+    def stop(path):
+        raise StoppedError
+
+    with pytest.raises(StoppedError), ContainerCompiler(ProcessRunner(), "image", python, "test") as compiler:
+        compiler.compile(SOURCES, stop)
+
+
 def test_what_does_not_compile_is_left_out(python):
-    made = compiler(python).compile({**SOURCES, **BROKEN})
+    made = compile_with(python, {**SOURCES, **BROKEN})
     assert made.keys() == SOURCES.keys()
 
 
 def test_bytes_do_not_depend_on_order_company_or_environment(python):
-    expected = dict(compiler(python).compile(SOURCES))
+    expected = dict(compile_with(python, SOURCES))
     for seed in range(3):
         shuffled = list(SOURCES.items())
         random.Random(seed).shuffle(shuffled)
         env = {"PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
-        assert compiler(python, **env).compile(dict(shuffled)) == expected
+        assert compile_with(python, dict(shuffled), **env) == expected
     for path, source in SOURCES.items():
-        assert compiler(python).compile({path: source}) == {path: expected[path]}
+        assert compile_with(python, {path: source}) == {path: expected[path]}
 
 
 def test_bytes_are_the_same_on_one_core_and_on_many(python):
-    expected = compiler(python).compile(SOURCES)
+    expected = compile_with(python, SOURCES)
     if not shutil.which("taskset"):
         pytest.skip("no taskset here to take cores away")
     run = ProcessRunner()
@@ -152,7 +176,7 @@ def test_code_means_what_py_compile_makes_of_it(python, tmp_path):
     code = "import py_compile as p; p.compile('opt/m.py', invalidation_mode=p.PycInvalidationMode.UNCHECKED_HASH)"
     subprocess.run([python, "-c", code], cwd=tmp_path, check=True)
     theirs = next(folder.rglob("*.pyc")).read_bytes()
-    ours = compiler(python).compile({"opt/m.py": SOURCES["/opt/venv/lib/two.py"]})["opt/m.py"]
+    ours = compile_with(python, {"opt/m.py": SOURCES["/opt/venv/lib/two.py"]})["opt/m.py"]
     assert ours[:16] == theirs[:16]
     script = "import marshal, sys; a, b = (open(p, 'rb').read()[16:] for p in sys.argv[1:]); "
     script += "a, b = marshal.loads(a), marshal.loads(b); assert a.co_code == b.co_code and a.co_names == b.co_names; "
@@ -169,7 +193,7 @@ def test_folder_compiled_in_place_has_the_same_bytes(python, tmp_path):
     worker.write_text(read_worker())
     env = {**os.environ, "PYTHONHASHSEED": "0"}
     subprocess.run([python, "-s", "-S", "-B", str(worker), str(tmp_path)], check=True, env=env)
-    made = compiler(python).compile({f"{tmp_path}/{Path(path).name}": source for path, source in SOURCES.items()})
+    made = compile_with(python, {f"{tmp_path}/{Path(path).name}": source for path, source in SOURCES.items()})
     found = {path.name.split(".")[0]: path.read_bytes() for path in tmp_path.glob("__pycache__/*.pyc")}
     assert found == {Path(path).stem: data for path, data in made.items()}
 
@@ -180,7 +204,7 @@ def test_nothing_to_compile_starts_nothing():
 
 def test_interpreter_that_fails_is_named_with_what_it_said():
     with pytest.raises(BuildError, match=r"(?s)false.*could not compile 1 modules \(exit code 1\)"):
-        compiler(shutil.which("false")).compile({"/m.py": b""})
+        compile_with(shutil.which("false"), {"/m.py": b""})
 
 
 def test_python_without_hash_based_bytecode_is_refused_not_left_without_bytecode():
@@ -188,7 +212,7 @@ def test_python_without_hash_based_bytecode_is_refused_not_left_without_bytecode
     if not old:
         pytest.skip("no Python 3.6 here")
     with pytest.raises(BuildError, match="no hash-based bytecode"):
-        compiler(str(old[0])).compile(SOURCES)
+        compile_with(str(old[0]), SOURCES)
 
 
 @pytest.mark.parametrize("output", [b"", b"\0\0\0\0\0\0\0\0", b"\0\0\0\5\0\0\0\0/m.p", b"noise" * 9])

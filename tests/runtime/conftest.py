@@ -198,7 +198,11 @@ def make_framework_venv(version: str, requirements: Sequence[str], kept: Path) -
         shutil.rmtree(folder, ignore_errors=True)
         python = folder / "bin" / "python"
         subprocess.run([find_pythons()[version], "-m", "venv", folder], check=True, timeout=120)
-        subprocess.run([python, "-m", "pip", "install", "-q", *requirements], check=True, timeout=800)
+        install = [python, "-m", "pip", "install", "-q"]
+        if version == "3.6":
+            # The pip that comes with it takes wheels of packages that need a newer Python.
+            subprocess.run([*install, "--upgrade", "pip==21.3.1"], check=True, timeout=300)
+        subprocess.run([*install, *requirements], check=True, timeout=800)
         done.touch()
     return folder / "bin" / "python"
 
@@ -214,3 +218,24 @@ def framework_box(runtime_root, tmp_path):
         return _make_box(python, runtime_root, tmp_path)
 
     return make
+
+
+FOUND = [version for version in ("3.11", "3.12", "3.13", "3.10", "3.8") if version in find_pythons()]
+"""The Pythons that the frameworks below have wheels for, best first; this project itself needs one of the first."""
+
+
+@pytest.fixture(params=sorted({FOUND[0], FOUND[-1], "3.13"} & set(FOUND)))
+def numpy_box(request, framework_box):
+    return framework_box(request.param, "numpy")
+
+
+@pytest.fixture
+def torch_box(framework_box):
+    return framework_box(FOUND[0], "torch==2.13.0", "numpy", "keras==3.15.1")
+
+
+@pytest.fixture
+def tensorflow_box(framework_box):
+    box = framework_box(FOUND[0], "tensorflow-cpu==2.21.0")
+    box.env["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    return box

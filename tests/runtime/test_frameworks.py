@@ -4,34 +4,13 @@ import json
 
 import pytest
 
-from .conftest import SEED, find_pythons, make_contract
+from .conftest import SEED, make_contract
 
 pytestmark = pytest.mark.network
 
 NUMPY_32 = [0.8588892672930397, 0.37271115497527996, 0.5551287779985967]
 TORCH_32 = [0.8756536841392517, 0.27206677198410034, 0.4140551686286926]
 TENSORFLOW_32 = [0.5452059507369995, 0.13372337818145752, 0.4523266553878784]
-
-
-FOUND = [version for version in ("3.11", "3.12", "3.13", "3.10", "3.8") if version in find_pythons()]
-"""The Pythons that the frameworks below have wheels for, best first; this project itself needs one of the first."""
-
-
-@pytest.fixture(params=sorted({FOUND[0], FOUND[-1], "3.13"} & set(FOUND)))
-def numpy_box(request, framework_box):
-    return framework_box(request.param, "numpy")
-
-
-@pytest.fixture
-def torch_box(framework_box):
-    return framework_box(FOUND[0], "torch==2.13.0", "numpy")
-
-
-@pytest.fixture
-def tensorflow_box(framework_box):
-    box = framework_box(FOUND[0], "tensorflow-cpu==2.21.0")
-    box.env["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    return box
 
 
 def _numbers(box, code):
@@ -165,6 +144,41 @@ if __name__ == "__main__":
         assert first == torch_box.script(code)
         assert len(set(json.loads(first[0]))) == 2
 
+    def test_ranks_of_torchrun_begin_with_the_seed_of_the_run(self, torch_box):
+        (torch_box.work / "rank.py").write_text(
+            "import os, torch\n"
+            "other = torch.utils.data.DataLoader(range(4), num_workers=1)\n"
+            "print(os.environ['RANK'], torch.rand(3).tolist(), [batch.item() for batch in other])\n"
+        )
+        launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "rank.py")
+        done = torch_box.run(str(torch_box.python), *launch)
+        assert sorted(done.stdout.splitlines()) == [f"{rank} {TORCH_32} [0, 1, 2, 3]" for rank in "01"]
+        ranks = {record["rank"]: record["seed"] for record in torch_box.records(identity=[]) if record["rank"]}
+        assert ranks == {"0": SEED, "1": SEED}
+
+    @pytest.mark.parametrize("method", ["spawn", "fork"])
+    def test_so_do_ranks_that_are_workers_and_their_own_workers_differ(self, torch_box, method):
+        code = """
+import sys, torch
+import torch.multiprocessing as multiprocessing
+def draw(parts):
+    print(*parts, [round(one, 6) for one in torch.rand(3).tolist()], flush=True)
+def rank(number):
+    draw([number])
+    worker = multiprocessing.get_context("METHOD").Process(target=draw, args=([number, "worker"],))
+    worker.start()
+    worker.join()
+if __name__ == "__main__":
+    multiprocessing.start_processes(rank, nprocs=2, start_method="METHOD")
+"""
+        lines = sorted(torch_box.script(code.replace("METHOD", method)))
+        first = [round(one, 6) for one in TORCH_32]
+        assert [line for line in lines if "worker" not in line] == [f"{rank} {first}" for rank in "01"]
+        workers = {line.split("worker ")[1] for line in lines if "worker" in line}
+        assert len(workers | {str(first)}) == 3
+        ranks = {record["rank"]: record["seed"] for record in torch_box.records(identity=[]) if record["rank"]}
+        assert ranks == {"0": SEED, "1": SEED}
+
 
 class TestTensorflow:
     def test_it_is_seeded_and_its_switches_are_set(self, tensorflow_box):
@@ -174,6 +188,7 @@ class TestTensorflow:
         assert record["backends"]["tensorflow"]["seed"] == SEED
         assert {name: (entry["status"], entry["value"]) for name, entry in record["switches"].items()} == {
             "PYTHONHASHSEED": ("set", 32),
+            "tf.compat.v1.Session threads": ("set", 1),
             "tf.config.experimental.enable_op_determinism": ("set", True),
             "tf.config.experimental.enable_tensor_float_32_execution": ("set", False),
             "tf.config.threading.set_inter_op_parallelism_threads": ("set", 1),

@@ -35,13 +35,6 @@ def test_without_site_nothing_is_seeded(box):
     assert box.python_code(PRINT_RANDOM, "-S").stdout.strip() != RANDOM_32
 
 
-def test_a_python_started_by_the_program_has_the_seed_of_the_run(box):
-    child = f"subprocess.check_call([sys.executable, '-c', {PRINT_RANDOM!r}])"
-    code = f"import random, subprocess, sys; random.random(); {child}"
-    assert box.script(code) == [RANDOM_32]
-    assert [record["role"] for record in box.records()] == ["subprocess", "subprocess"]
-
-
 def test_random_imported_by_an_earlier_pth_file_is_seeded_too(box):
     site = next(box.python.parent.parent.glob("lib/python3.*/site-packages"))
     early = site / "aaa.pth"

@@ -68,11 +68,12 @@ def _hash_of(data):
 class UpperCompiler:
     """Stands for the image's interpreter: its bytecode is the source in capitals."""
 
-    identity = "capitals"
-
-    def __init__(self):
+    def __init__(self, identity="capitals"):
+        self.identity = identity
         self.calls = []
 
-    def compile(self, sources):
+    def compile(self, sources, on_done=lambda path: None):
         self.calls.append(sorted(sources))
+        for path in sources:
+            on_done(path)
         return {path: data.upper() for path, data in sources.items() if b"does not compile" not in data}

@@ -1,7 +1,9 @@
 """A failed resolution points at the line of the spec that asked for it."""
 
+import pytest
+
 from reprobox.blame import find_culprits
-from reprobox.errors import LockError
+from reprobox.errors import LockError, LockErrors
 from reprobox.resolve.deb_closure import UnknownPackages
 from reprobox.spec.load import parse_positions
 
@@ -40,3 +42,42 @@ def test_every_unknown_debian_package_has_its_own_place():
 def test_what_the_spec_does_not_name_has_no_place():
     assert places(LockError("there is no sympy 1", about="sympy")) == []
     assert places(LockError("the index cannot be reached")) == []
+
+
+def test_of_several_errors_each_has_its_place_and_one_without_stands_for_the_file():
+    known = LockErrors([LockError("there is no torch 2.13.0", about="torch"), LockError("no sympy 1", about="sympy")])
+    assert places(LockErrors([UnknownPackages("bookworm", {"hello": ()}), known])) == [
+        (10, 10, "system[0]"),
+        (6, 10, "frameworks.torch"),
+        (0, 0, ""),
+    ]
+    assert places(LockErrors([LockError("no sympy 1", about="sympy")])) == []
+
+
+def test_an_item_of_packages_list_has_its_own_place():
+    loaded = parse_positions(TEXT.partition("packages")[0] + "packages: {list: [numpy, six]}\n", "spec.yaml", None)
+    (found,) = find_culprits(loaded, LockError("there is no six 77.0", about="six"))
+    assert (found.line, found.column, found.key) == (7, 26, "packages.list[1]")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("requirements.txt", "# six\nnumpy # six\n-r more.txt\n", "more.txt:2"),
+        ("requirements.txt", "sixer\nSix[a]==77.0\nsix\n", "requirements.txt:2"),
+        (
+            "pyproject.toml",
+            '[project]\nname = "x"\ndependencies = [\n  "sixer",\n  "six==77.0",\n]\n',
+            "pyproject.toml:5",
+        ),
+    ],
+)
+def test_a_requirement_file_is_named_with_its_line_and_the_key_that_names_it(tmp_path, name, text, line):
+    (tmp_path / name).write_text(text)
+    (tmp_path / "more.txt").write_text("\n  six==77.0\n")
+    spec = TEXT.partition("packages")[0] + f"packages: {{requirements: {name}}}\n"
+    loaded = parse_positions(spec, str(tmp_path / "spec.yaml"), tmp_path)
+    (found,) = find_culprits(loaded, LockError("there is no six 77.0", about="six"))
+    assert (found.line, found.column, found.key) == (7, 26, "packages.requirements")
+    assert found.message == f"{tmp_path}/{line}: there is no six 77.0"
+    assert find_culprits(loaded, LockError("there is no sympy 1", about="sympy")) == ()

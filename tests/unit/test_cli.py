@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from reprobox import __version__
 from reprobox.cli import app, main, split_command
+from reprobox.cli_verify import _parse_tolerance as parse_tolerance
+from reprobox.compare.model import Tolerance
 from reprobox.errors import LockError, Problem, SpecError
 from reprobox.failure import report_failure
 
@@ -22,7 +24,7 @@ def test_the_version_is_printed(run):
 
 def test_help_names_every_command(run):
     text = run("--help").stdout
-    for command in ("init", "lock", "render", "build", "run", "schema", "doctor"):
+    for command in ("init", "lock", "render", "build", "run", "verify", "sweep", "diff", "schema", "doctor"):
         assert f"  {command} " in text
 
 
@@ -40,7 +42,7 @@ def test_an_unknown_option_is_a_usage_error(run):
     assert run("build", "--nonsense").exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["lock", "build", "run"])
+@pytest.mark.parametrize("command", ["lock", "build", "run", "verify", "sweep"])
 def test_a_spec_that_is_not_there_is_said_so(run, tmp_path, command):
     result = run(command, str(tmp_path / "none.yaml"))
     assert result.exit_code == 2
@@ -106,7 +108,7 @@ def test_ctrl_c_is_exit_code_130(capsys, tmp_path):
 
 def test_help_fits_eighty_columns_and_cuts_no_sentence(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    for command in ("", "init", "lock", "render", "build", "run", "schema", "doctor"):
+    for command in ("", "init", "lock", "render", "build", "run", "verify", "sweep", "diff", "schema", "doctor"):
         text = run(*filter(None, (command,)), "--help").stdout
         assert "..." not in text.replace("[ARGS]...", "")
         assert max(map(len, text.splitlines())) <= 80
@@ -118,3 +120,22 @@ def test_json_behind_two_dashes_is_the_programs(capsys, monkeypatch):
         main()
     assert caught.value.code == 2
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "relative", "absolute"), [("1e-6", 1e-6, 0), ("atol=1e-9", 0, 1e-9), ("rtol=1e-6,atol=1e-9", 1e-6, 1e-9)]
+)
+def test_a_tolerance_is_relative_unless_it_says_otherwise(text, relative, absolute):
+    assert parse_tolerance(text) == Tolerance(relative, absolute)
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "nan", "inf", "1e-6;2", "tol=1", "1,,2"])
+def test_a_tolerance_that_cannot_be_read_is_a_usage_error(run, tmp_path, text):
+    result = run("verify", "--tolerance", text, str(tmp_path))
+    assert result.exit_code == 2
+    assert f"--tolerance {text}: cannot be read" in result.stderr
+
+
+def test_verifying_with_one_run_needs_something_to_compare_with(run, tmp_path):
+    result = run("verify", "--runs", "1", str(tmp_path))
+    assert (result.exit_code, "--against" in result.stderr) == (2, True)

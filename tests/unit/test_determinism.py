@@ -13,13 +13,13 @@ def make_spec(**determinism):
 def test_off_sets_nothing():
     switches = decide_switches(make_spec(level=Level.OFF))
     assert switches == {}
-    assert decide_environment(switches) == {}
+    assert decide_environment(switches, {}) == {}
 
 
 def test_seeded_fixes_the_hash_seed_and_nothing_else():
     switches = decide_switches(make_spec(level=Level.SEEDED))
     assert switches == {"hash_seed": 32}
-    assert decide_environment(switches) == {"PYTHONHASHSEED": "32"}
+    assert decide_environment(switches, {}) == {"PYTHONHASHSEED": "32"}
 
 
 def test_bitwise_is_the_default_and_fixes_threads_and_kernels():
@@ -32,7 +32,7 @@ def test_bitwise_is_the_default_and_fixes_threads_and_kernels():
 
 
 def test_bitwise_environment_covers_every_thread_pool():
-    env = decide_environment(decide_switches(make_spec(threads=3)))
+    env = decide_environment(decide_switches(make_spec(threads=3)), {})
     pools = (
         "OMP_NUM_THREADS",
         "MKL_NUM_THREADS",
@@ -46,7 +46,7 @@ def test_bitwise_environment_covers_every_thread_pool():
 
 
 def test_switched_off_kernels_leave_tensorflow_alone():
-    env = decide_environment(decide_switches(make_spec(deterministic_kernels=False)))
+    env = decide_environment(decide_switches(make_spec(deterministic_kernels=False)), {})
     assert "TF_DETERMINISTIC_OPS" not in env
 
 
@@ -56,10 +56,10 @@ def test_a_single_switch_can_be_set_at_off():
 
 @pytest.mark.parametrize(("cpu", "capability"), [("avx2", "avx2"), ("baseline", "default"), (None, "avx2")])
 def test_portable_pins_the_instruction_set(cpu, capability):
-    env = decide_environment(decide_switches(make_spec(level=Level.PORTABLE, cpu=cpu)))
+    env = decide_environment(decide_switches(make_spec(level=Level.PORTABLE, cpu=cpu)), {})
     assert env["ATEN_CPU_CAPABILITY"] == capability
     assert env["MKL_CBWR"] == "COMPATIBLE"
 
 
 def test_hash_seed_can_differ_from_the_seed():
-    assert decide_environment(decide_switches(make_spec(hash_seed=0)))["PYTHONHASHSEED"] == "0"
+    assert decide_environment(decide_switches(make_spec(hash_seed=0)), {})["PYTHONHASHSEED"] == "0"

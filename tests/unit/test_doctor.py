@@ -70,6 +70,19 @@ def test_a_certificate_file_that_is_not_there_fails(tmp_path):
     assert "SSL_CERT_FILE" in found.hint
 
 
+@pytest.mark.parametrize("text", ["", "not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_a_certificate_file_without_certificates_fails(tmp_path, text):
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(text)
+    found = find("certificates", tmp_path, environ={"PIP_CERT": str(bundle)})
+    assert found.status is Status.FAILED
+    assert f"PIP_CERT names {bundle}, which cannot be used" in found.detail
+
+
+def test_a_folder_of_certificates_is_taken_as_it_is(tmp_path):
+    assert find("certificates", tmp_path, environ={"SSL_CERT_FILE": str(tmp_path)}).status is Status.OK
+
+
 def test_the_cpu_is_read_from_the_kernels_text():
     text = "processor : 0\nmodel name\t: Some CPU @ 2GHz\nflags\t\t: sse avx2 fma\n\nmodel name : other\n"
     assert read_cpu(text) == ("Some CPU @ 2GHz", ("avx2", "fma", "sse"))

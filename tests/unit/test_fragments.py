@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from reprobox.fragments import find_peak_memory, read_fragments
-from reprobox.records import RuntimeRecord
+from reprobox.fragments import find_peak_memory, merge_suspects, read_fragments
+from reprobox.records import RuntimeRecord, Suspect
 
 
 def leave(folder, **texts):
@@ -55,3 +55,24 @@ def test_too_many_or_too_large_ones_together_are_not_all_read(tmp_path):
 def test_the_peak_is_a_size_that_can_be(sizes, peak):
     record = RuntimeRecord(tuple({"max_rss": size} for size in sizes), ())
     assert find_peak_memory(record) == peak
+
+
+def note(kind, where, count, detail=""):
+    return {"kind": kind, "where": where, "count": count, "detail": detail}
+
+
+def test_suspects_of_all_processes_are_added_up_the_most_frequent_first():
+    one = {"suspects": [note("os-entropy", "a.py:3", 1), note("listing-order", "b.py:9", 2)]}
+    two = {"suspects": [note("os-entropy", "a.py:3", 4, "secrets"), note("os-entropy", "a.py:4", 2)]}
+    assert merge_suspects(RuntimeRecord((one, two, {}), ())) == (
+        Suspect("os-entropy", "a.py:3", 5, "secrets"),
+        Suspect("listing-order", "b.py:9", 2, ""),
+        Suspect("os-entropy", "a.py:4", 2, ""),
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["x", 5, {"a": 1}, [5], [{}], [note(3, "a", 1)], [note("a", "b", True)], [note("a", "b", 10**400)]]
+)
+def test_suspects_that_the_runtime_did_not_write_are_none(value):
+    assert merge_suspects(RuntimeRecord(({"suspects": value},), ())) == ()

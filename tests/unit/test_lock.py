@@ -11,6 +11,7 @@ from reprobox.lock import (
     ImageBase,
     Lock,
     PythonTarget,
+    Sdist,
     Wheel,
     describe_changes,
     lock_digest,
@@ -138,6 +139,15 @@ def test_no_change_has_nothing_to_say_and_a_first_lock_says_everything():
     lock = make_lock()
     assert describe_changes(lock, lock) == []
     assert describe_changes(None, lock) == ["+ numpy 2.4.6", "base: Debian bookworm, 1 package"]
+
+
+def test_what_is_built_from_source_is_a_change_like_any_other():
+    sdist = Sdist("old", "1.0", "old-1.0.tar.gz", "d" * 64, 9)
+    plain, built = make_lock(), make_lock(sdists=(sdist,))
+    assert describe_changes(plain, built) == ["+ old 1.0"]
+    assert describe_changes(built, make_lock(sdists=(replace(sdist, version="1.1"),))) == ["old 1.0 → 1.1"]
+    assert lock_digest(plain) != lock_digest(built)
+    assert stale_keys(plain, make_spec(from_source=("old",)), None) == ("from_source",)
 
 
 def test_another_kind_of_base_is_named():

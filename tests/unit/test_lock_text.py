@@ -1,5 +1,6 @@
 """The lock's text: an exact round trip, and one LockError for whatever a stranger or an accident did to it."""
 
+import re
 import tomllib
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from test_lock import make_deb, make_lock, make_wheel
 
 from reprobox.errors import LockError
-from reprobox.lock import ArchiveBase, DebianBase, ImageBase, Lock, PythonTarget, Wheel
+from reprobox.lock import ArchiveBase, DebianBase, ImageBase, Lock, PythonTarget, Sdist, Wheel
 from reprobox.lock_text import format_lock, parse_lock
 
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -30,6 +31,13 @@ def wheels(draw):
     return Wheel(
         name, version, filename, draw(HEX), draw(SIZE), draw(st.sampled_from(["", "https://i.example/simple"]))
     )
+
+
+@st.composite
+def sdists(draw):
+    name, version = draw(NAME), draw(VERSION)
+    filename = f"{name}-{version}{draw(st.sampled_from(['.tar.gz', '.zip']))}"
+    return Sdist(name, version, filename, draw(HEX), draw(SIZE), draw(st.sampled_from(["", "https://i.example/x"])))
 
 
 DEBS = st.builds(make_deb, NAME.filter(lambda name: len(name) > 1), st.just("1:2.36-9+deb12u7~b1"), HEX)
@@ -60,6 +68,7 @@ LOCKS = st.builds(
     st.just(PythonTarget("3.11.2", "/usr/bin/python3.11", "2.36")),
     st.lists(DEBS, max_size=3, unique_by=lambda deb: deb.name).map(lambda debs: tuple(sorted(debs))),
     st.lists(wheels(), max_size=5, unique_by=lambda wheel: wheel.name).map(lambda found: tuple(sorted(found))),
+    st.lists(sdists(), max_size=2, unique_by=lambda sdist: sdist.name).map(lambda found: tuple(sorted(found))),
 )
 
 
@@ -123,6 +132,23 @@ def test_a_damaged_or_hostile_lock_is_refused(old, new, says):
     assert says in caught.value.message
     assert caught.value.message.startswith("x.lock")
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("old-1.0.tar.gz", "../old-1.0.tar.gz", "not a source archive's file name"),
+        ("old-1.0.tar.gz", "old-1.0.tar.xz", "not a source archive's file name"),
+        ("old-1.0.tar.gz", "old-1.1.tar.gz", "is not a source archive of old 1.0"),
+        ("d" * 64, "d" * 65, "not a sha256"),
+        ("size = 9", "size = 9\nurl = 'x'", "unknown key"),
+    ],
+)
+def test_a_source_archive_is_checked_as_a_wheel_is(old, new, says):
+    text = format_lock(make_lock(sdists=(Sdist("old", "1.0", "old-1.0.tar.gz", "d" * 64, 9),)))
+    assert old in text
+    with pytest.raises(LockError, match=re.escape(says)):
+        parse_lock(text.replace(old, new, 1), "x.lock")
 
 
 def test_an_error_names_the_line_of_the_value():

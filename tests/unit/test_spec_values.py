@@ -234,10 +234,20 @@ def test_a_safe_seed_is_taken_unchanged_with_every_backend(seed):
 @given(st.integers(SAFE_SEED_MAX + 1, WIDE_SEED_MAX + 10), st.sampled_from(sorted(seed_limits())))
 def test_a_larger_seed_is_taken_exactly_where_the_backend_takes_it(seed, backend):
     lines = f"seed: {seed}\nframeworks: {{{backend}: 1.0}}"
-    if seed <= min(seed_limits()[backend], WIDE_SEED_MAX):
+    if seed <= min(seed_limits()[backend][1], WIDE_SEED_MAX):
         assert parse(lines).seed == seed
     else:
         with pytest.raises(SpecError):
+            parse(lines)
+
+
+@pytest.mark.parametrize("backend", sorted(seed_limits()))
+def test_seed_0_is_taken_exactly_where_the_backend_takes_it(backend):
+    lines = f"seed: 0\nframeworks: {{{backend}: 1.0}}"
+    if seed_limits()[backend][0] == 0:
+        assert parse(lines).seed == 0
+    else:
+        with pytest.raises(SpecError, match="0 is too small for"):
             parse(lines)
 
 
@@ -249,7 +259,9 @@ def test_every_limit_of_a_backend_has_its_source():
 
     table = tomllib.loads((Path(reprobox.spec.__path__[0]) / "backends.toml").read_text())
     assert all(("max_seed" in entry) == ("source" in entry) for entry in table.values())
-    assert min(seed_limits().values()) == SAFE_SEED_MAX
+    assert all("max_seed" in entry for entry in table.values() if "min_seed" in entry)
+    assert max(low for low, _ in seed_limits().values()) == 1
+    assert min(high for _, high in seed_limits().values()) == SAFE_SEED_MAX
 
 
 @pytest.mark.parametrize("payload", ["a", "1", "1.", "a>=1,", "\\\\", "$"])

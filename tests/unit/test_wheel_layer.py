@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import zlib
+from dataclasses import replace
 
 import pytest
 from made_wheels import PYTHON, SITE, UpperCompiler, make_wheel, metadata
@@ -11,13 +12,7 @@ from reprobox.errors import BuildError
 from reprobox.layers import zip_members
 from reprobox.layers.read_tar import read_entries
 from reprobox.layers.store import LayerStore
-from reprobox.layers.wheel import (
-    describe_group,
-    find_wheel_layers,
-    group_wheels,
-    make_wheel_layer,
-    make_wheel_layers,
-)
+from reprobox.layers.wheel import describe_group, find_missing_groups, group_wheels, make_wheel_layers
 from reprobox.lock import PythonTarget, Wheel
 
 FILES = {
@@ -47,16 +42,24 @@ def store(tmp_path):
 
 
 def make(store, *wheels, compiler=None, python=PYTHON):
-    return make_wheel_layer(wheels, python, compiler or UpperCompiler(), store, "thing 1.0")
+    """Return the layers of one group: its files, and its bytecode if there is any."""
+    return make_wheel_layers([wheels], python, compiler or UpperCompiler(), store)
 
 
-def read_layer(layer):
-    with layer.path.open("rb") as stream:
-        return {entry.path: (entry, data.read() if data else None) for entry, data in read_entries(stream)}
+def read_layers(layers):
+    found = {}
+    for layer in layers:
+        with layer.path.open("rb") as stream:
+            found.update((entry.path, (entry, data.read() if data else None)) for entry, data in read_entries(stream))
+    return found
 
 
-def data_of(layer):
-    return {path: data for path, (_, data) in read_layer(layer).items() if data is not None}
+def data_of(layers):
+    return {path: data for path, (_, data) in read_layers(layers).items() if data is not None}
+
+
+def diff_ids(layers):
+    return [layer.diff_id for layer in layers]
 
 
 def test_every_scheme_of_a_wheel_has_its_place(store, tmp_path):
@@ -99,7 +102,7 @@ def test_every_scheme_of_a_wheel_has_its_place(store, tmp_path):
 
 
 def test_entries_belong_to_root_and_have_two_modes(store, tmp_path):
-    entries = read_layer(make(store, make_wheel(tmp_path, FILES, executable=EXECUTABLE)))
+    entries = read_layers(make(store, make_wheel(tmp_path, FILES, executable=EXECUTABLE)))
     assert {(entry.uid, entry.gid) for entry, _ in entries.values()} == {(0, 0)}
     executable = {path for path, (entry, data) in entries.items() if data is not None and entry.mode == 0o755}
     assert executable == {f"{SITE}/thing/run.sh", "opt/venv/bin/tool", "opt/venv/bin/entry"}
@@ -109,8 +112,11 @@ def test_entries_belong_to_root_and_have_two_modes(store, tmp_path):
 
 def test_golden_layer(store, tmp_path):
     """Changes only with LAYER_FORMAT, and then on purpose; the wheel's own bytes (its compression) don't matter."""
-    layer = make(store, make_wheel(tmp_path, FILES, executable=EXECUTABLE))
-    assert layer.diff_id == "sha256:cb74a6faba20c8490edd7e5402ad42695b8030a1611f1e1e6752da1630a5eeb0"
+    layers = make(store, make_wheel(tmp_path, FILES, executable=EXECUTABLE))
+    assert diff_ids(layers) == [
+        "sha256:fd54728116e8294fa014176cca4228d9d7f10f7b0ef5cf0e014d59985d135a03",
+        "sha256:a5014f20047d344fad09362d73ab6768846a58cb60f78e671a0cfc27ebd92eee",
+    ]
 
 
 def test_the_order_of_members_and_of_wheels_on_disk_does_not_matter(tmp_path):
@@ -122,7 +128,7 @@ def test_the_order_of_members_and_of_wheels_on_disk_does_not_matter(tmp_path):
     first = make(LayerStore(tmp_path / "a"), one)
     second = make(LayerStore(tmp_path / "b"), two)
     assert data_of(first).keys() == data_of(second).keys()
-    assert first.diff_id == second.diff_id
+    assert diff_ids(first) == diff_ids(second)
 
 
 @pytest.mark.parametrize("inflater", [zlib, zip_members._zlib])
@@ -145,18 +151,39 @@ def test_layer_is_found_again_without_the_wheel(store, tmp_path):
     wheel, path = make_wheel(tmp_path, FILES)
     made = make(store, (wheel, path))
     path.unlink()
-    assert find_wheel_layers([[wheel]], PYTHON, "capitals", store) == (make(store, (wheel, path)),)
-    assert make(store, (wheel, path)).diff_id == made.diff_id
+    assert find_missing_groups([[wheel]], PYTHON, "capitals", store) == ()
+    assert diff_ids(make(store, (wheel, path))) == diff_ids(made)
 
 
 @pytest.mark.parametrize(
     ("python", "identity"),
     [(PythonTarget("3.13.5", "/usr/bin/python3.13", "2.41"), "capitals"), (PYTHON, "another interpreter")],
 )
-def test_another_interpreter_makes_another_layer(store, tmp_path, python, identity):
+def test_another_interpreter_makes_other_layers(store, tmp_path, python, identity):
     wheel, path = make_wheel(tmp_path, FILES)
     make(store, (wheel, path))
-    assert find_wheel_layers([[wheel]], python, identity, store) == (None,)
+    assert find_missing_groups([[wheel]], python, identity, store) == ([wheel],)
+
+
+def test_another_build_of_the_interpreter_shares_the_files(store, tmp_path):
+    wheel = make_wheel(tmp_path, FILES)
+    files, bytecode = make(store, wheel)
+    again, other = make(store, wheel, compiler=UpperCompiler("another interpreter"))
+    assert (again.diff_id, again.cached, other.cached) == (files.diff_id, True, False)
+    assert files.diff_id not in diff_ids([bytecode, other])
+
+
+def test_wheels_without_sources_have_no_bytecode_layer(store, tmp_path):
+    wheels = [make_wheel(tmp_path, {f"{name}/data.txt": name}, name) for name in ("one", "two")]
+    made = []
+    layers = make_wheel_layers(
+        [[wheel] for wheel in wheels], PYTHON, UpperCompiler(), store, on_made=lambda *news: made.append(news)
+    )
+    assert [layer.what for layer in layers] == ["one 1.0", "two 1.0"]
+    assert sorted(made, key=lambda news: news[0]) == [(0, layers[0]), (1, None), (2, layers[1]), (3, None)]
+    assert make_wheel_layers([[wheel] for wheel in wheels], PYTHON, UpperCompiler(), store) == tuple(
+        replace(layer, cached=True) for layer in layers
+    )
 
 
 def test_one_changed_small_wheel_costs_only_its_own_bytecode(store, tmp_path):
@@ -177,7 +204,7 @@ def test_kept_bytecode_makes_the_same_layer_as_new(tmp_path):
     wheels = [make_wheel(tmp_path, {f"{name}/m.py": name, f"{name}/n.py": "does not compile"}, name) for name in "abc"]
     store = LayerStore(tmp_path / "one")
     make(store, *wheels[:2])
-    assert make(store, *wheels).diff_id == make(LayerStore(tmp_path / "two"), *wheels).diff_id
+    assert diff_ids(make(store, *wheels)) == diff_ids(make(LayerStore(tmp_path / "two"), *wheels))
 
 
 def test_damaged_kept_bytecode_is_made_again(tmp_path):
@@ -186,7 +213,7 @@ def test_damaged_kept_bytecode_is_made_again(tmp_path):
     make(store, *wheels[:2])
     for blob in (tmp_path / "one").rglob("*.tar"):
         blob.write_bytes(blob.read_bytes()[:-1] + b"x")
-    assert make(store, *wheels).diff_id == make(LayerStore(tmp_path / "two"), *wheels).diff_id
+    assert diff_ids(make(store, *wheels)) == diff_ids(make(LayerStore(tmp_path / "two"), *wheels))
 
 
 def test_two_wheels_may_share_a_namespace_and_equal_files(store, tmp_path):
@@ -240,9 +267,14 @@ def test_layers_come_in_the_order_of_their_groups_and_report_progress(store, tmp
         store,
         on_progress=lambda what, done, total: seen.append((what, done, total)),
     )
-    assert [layer.what for layer in layers] == [f"{name} 1.0" for name in "abcdef"]
+    assert [layer.what for layer in layers] == [
+        *(f"{name} 1.0" for name in "abcde"),
+        *(f"bytecode of {name} 1.0" for name in "abcde"),
+        "f 1.0",
+        "bytecode of f 1.0",
+    ]
     last = {what: (done, total) for what, done, total in seen}
-    assert last.keys() == {layer.what for layer in layers}
+    assert last.keys() == {*(f"{name} 1.0" for name in "abcdef"), "bytecode"}
     assert all(done == total for done, total in last.values())
 
 
@@ -251,7 +283,7 @@ def test_one_bad_wheel_stops_the_others_and_leaves_no_layer(store, tmp_path):
     bad = make_wheel(tmp_path, {"/etc/passwd": "x"}, "bad")
     with pytest.raises(BuildError, match=r"bad-1\.0"):
         make_wheel_layers([[bad], *([wheel] for wheel in good)], PYTHON, UpperCompiler(), store)
-    assert find_wheel_layers([[bad[0]]], PYTHON, "capitals", store) == (None,)
+    assert find_missing_groups([[bad[0]]], PYTHON, "capitals", store) == ([bad[0]],)
 
 
 def test_damaged_listing_is_made_again_or_done_without(store, tmp_path):
@@ -264,7 +296,7 @@ def test_damaged_listing_is_made_again_or_done_without(store, tmp_path):
     assert listing.read_bytes() == good
     listing.unlink()
     one[1].unlink()
-    assert len(make_wheel_layers([[two], [one]], PYTHON, UpperCompiler(), store)) == 2
+    assert len(make_wheel_layers([[two], [one]], PYTHON, UpperCompiler(), store)) == 4
 
 
 def fake(name, size):
@@ -279,8 +311,8 @@ def test_large_wheels_come_alone_and_largest_first():
 
 def test_there_are_never_more_than_a_hundred_layers():
     groups = group_wheels(fake(f"w{number:03}", 10_000_000 + number) for number in range(150))
-    assert len(groups) == 100
-    assert [len(group) for group in groups] == [1] * 99 + [51]
+    assert len(groups) == 50
+    assert [len(group) for group in groups] == [1] * 49 + [101]
     assert sum(groups, ()) != ()
 
 

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from test_lock import make_lock
+from test_lock import make_lock, make_wheel
 
-from reprobox.errors import LockError, UsageError
+from reprobox.errors import LockError, SpecError, UsageError
+from reprobox.layers.model import LAYER_FORMAT
 from reprobox.lock import sort_lock
 from reprobox.lock_text import format_lock
 from reprobox.spec.load import load_spec
-from reprobox.workflow import check_lock, init_project, load_lock, open_project
+from reprobox.workflow import check_lock, init_project, load_lock, open_project, render_project
 
 SPEC = "reprobox: 1\nname: x\nseed: 1\ncommand: python x.py\nframeworks: {torch: 2.13.0}\n"
 
@@ -21,7 +22,7 @@ def project(tmp_path):
 
 
 def write_lock(project, **changes):
-    lock = make_lock(load_spec(project.spec_path), **changes)
+    lock = make_lock(load_spec(project.spec_path), **{"layer_format": LAYER_FORMAT, **changes})
     project.lock_path.write_text(format_lock(sort_lock(lock)))
     return lock
 
@@ -85,3 +86,20 @@ def test_a_lock_of_this_version_round_trips(project):
     lock = replace(write_lock(project), reprobox="0.0.1")
     project.lock_path.write_text(format_lock(sort_lock(lock)))
     assert load_lock(project, load_spec(project.spec_path)).reprobox == "0.0.1"
+
+
+def test_a_seed_too_large_for_a_backend_that_only_the_lock_names_is_refused_at_its_place(project):
+    project.spec_path.write_text(SPEC.replace("seed: 1", "seed: 3000000000"))
+    write_lock(project, wheels=(make_wheel(), make_wheel("tensorflow", "2.21.0")))
+    for command in (check_lock, lambda project: render_project(project, None, project.folder / "out")):
+        with pytest.raises(SpecError) as caught:
+            command(project)
+        (found,) = caught.value.problems
+        assert (found.line, found.column, found.key) == (3, 7, "seed")
+        assert found.message.startswith("3000000000 is too large for tensorflow, which the lock brings in")
+
+
+def test_a_large_seed_that_every_locked_package_takes_is_let_through(project):
+    project.spec_path.write_text(SPEC.replace("seed: 1", "seed: 3000000000"))
+    write_lock(project)
+    assert check_lock(project).written is False

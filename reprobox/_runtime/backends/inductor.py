@@ -22,4 +22,6 @@ def list_switches(module, switches):
     """Return the flag that keeps Inductor from choosing kernels by timing them."""
     if not switches.get("deterministic_kernels"):
         return []
-    return [attribute_switch("torch._inductor.config.deterministic", module, "deterministic", True, "torch 2.10")]
+    setters = [(sys.modules.get("torch"), "use_deterministic_algorithms")]
+    name = "torch._inductor.config.deterministic"
+    return [attribute_switch(name, module, "deterministic", True, setters=setters)]

@@ -1,11 +1,21 @@
-"""TensorFlow 2: its global seed and the switches that make its operations deterministic.
+"""TensorFlow: its global seed, graphs and sessions of its first version's kind, and the switches of its operations.
 
 https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism
 """
 
 import sys
 
-from ..switches import Switch
+from ..switches import Switch, environment_switch
+from ..tensorflow_graphs import list_session_switches, seed_graphs, watch_graphs
+from ..versions import covers
+from ..wrapping import wrap
+
+_VARIABLES = (
+    # Read at the first operation that needs it.
+    ("TF_CUDNN_DETERMINISTIC", "1"),
+    ("TF_CUDNN_USE_FRONTEND", "1"),
+    ("TF_DETERMINISTIC_OPS", "1"),
+)
 
 
 def find_version(module):
@@ -19,7 +29,10 @@ def seed(module, seed, event):
     A started runtime has threads that fork does not copy: calling into it from the child can hang for ever.
     https://www.tensorflow.org/api_docs/python/tf/random/set_seed
     """
-    if not _is_version_2(module) or (event != "import" and _has_started()):
+    if not _is_version_2(module):
+        seed_graphs(seed)
+        return seed
+    if event != "import" and _has_started():
         return None
     module.random.set_seed(seed)
     return seed
@@ -27,29 +40,67 @@ def seed(module, seed, event):
 
 def list_switches(module, switches):
     """Return the switches that this version has; none of them starts TensorFlow's runtime."""
-    if not _is_version_2(module):
-        return []
-    experimental = module.config.experimental
+    version = find_version(module)
+    experimental = getattr(getattr(module, "config", None), "experimental", None)
     found = []
     if switches.get("deterministic_kernels"):
-        found.append(_op_determinism(experimental))
+        found.append(_op_determinism(experimental if _is_version_2(module) else None))
+        found.extend(_list_variables(version, found[0].write is not None))
     if "tf32" in switches:
         found.append(_tf32(experimental, switches["tf32"]))
     if "threads" in switches:
-        found.extend(_threads(module.config.threading, switches["threads"]))
+        # TensorFlow 1 lets eager execution be enabled only while nothing has been set in this way.
+        threading = module.config.threading if _is_version_2(module) else None
+        found.extend(_threads(threading, switches["threads"]))
+        found.extend(list_session_switches(switches["threads"]))
     return found
 
 
+def watch(module, streams):
+    """Seed every new graph and bound every session's threads, as they are made; notice seeds the program sets."""
+    watch_graphs(streams)
+    context = sys.modules.get("tensorflow.python.eager.context")
+    wrap(context, "set_global_seed", lambda original: _make_set_global_seed(original, streams))
+    # What get_global_generator() and Generator.from_non_deterministic_state() ask, unless op determinism refuses them.
+    generators = sys.modules.get("tensorflow.python.ops.stateful_random_ops")
+    wrap(generators, "non_deterministic_ints", lambda original: _make_ints(original, streams))
+
+
+def _make_set_global_seed(original, streams):
+    def set_global_seed(seed):
+        streams.note_reseed("tf.random.set_seed", seed)
+        return original(seed)
+
+    return set_global_seed
+
+
+def _make_ints(original, streams):
+    def non_deterministic_ints(shape, dtype):
+        streams.note_unseeded("tf.random.Generator from a state that is not deterministic")
+        if not streams.active or not all(isinstance(size, int) for size in shape) or len(shape) != 1:
+            return original(shape=shape, dtype=dtype)
+        numbers = [streams.draw("tensorflow", 63) for _ in range(shape[0])]
+        return sys.modules["tensorflow.python.framework.constant_op"].constant(numbers, dtype=dtype)
+
+    return non_deterministic_ints
+
+
 def _is_version_2(tensorflow):
-    return find_version(tensorflow).split(".")[0] == "2"
+    return find_version(tensorflow).split(".")[0] not in ("0", "1")
+
+
+def _list_variables(version, has_switch):
+    """The variables of versions that have no function, or not for all of it."""
+    for name, value in _VARIABLES:
+        if not has_switch and covers("environment " + name, version):
+            yield environment_switch(name, value, in_time=True)
 
 
 def _op_determinism(experimental):
     name = "tf.config.experimental.enable_op_determinism"
     enable = getattr(experimental, "enable_op_determinism", None)
     if enable is None:
-        # https://github.com/NVIDIA/framework-reproducibility/blob/master/doc/d9m/tensorflow_status.md
-        return Switch(name, True, None, detail="needs TensorFlow 2.8; TF_DETERMINISTIC_OPS=1 stands in for it")
+        return Switch(name, True, None)
     return Switch(name, True, lambda wanted: enable(), _read_op_determinism)
 
 
@@ -64,7 +115,7 @@ def _tf32(experimental, wanted):
     name = "tf.config.experimental.enable_tensor_float_32_execution"
     write = getattr(experimental, "enable_tensor_float_32_execution", None)
     read = getattr(experimental, "tensor_float_32_execution_enabled", None)
-    return Switch(name, wanted, write, read, "" if write else "needs TensorFlow 2.4")
+    return Switch(name, wanted, write, read)
 
 
 def _threads(threading, count):
@@ -72,8 +123,8 @@ def _threads(threading, count):
         Switch(
             "tf.config.threading.set_%s_op_parallelism_threads" % kind,
             count,
-            getattr(threading, "set_%s_op_parallelism_threads" % kind),
-            getattr(threading, "get_%s_op_parallelism_threads" % kind),
+            getattr(threading, "set_%s_op_parallelism_threads" % kind, None),
+            getattr(threading, "get_%s_op_parallelism_threads" % kind, None),
         )
         for kind in ("intra", "inter")
     ]

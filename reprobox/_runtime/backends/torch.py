@@ -3,7 +3,11 @@
 https://pytorch.org/docs/stable/notes/randomness.html
 """
 
-from ..switches import Switch, attribute_switch
+import sys
+
+from ..switches import Switch, attribute_switch, environment_switch
+from ..torch_generators import watch_generators
+from ..wrapping import wrap_everywhere
 
 
 def find_version(module):
@@ -27,10 +31,12 @@ def list_switches(module, switches):
     cudnn = getattr(module.backends, "cudnn", None)
     if switches.get("deterministic_kernels"):
         found.append(_deterministic_algorithms(module))
-        found.append(attribute_switch("torch.backends.cudnn.deterministic", cudnn, "deterministic", True, "torch 0.3"))
+        found.append(_cudnn_switch(cudnn, "deterministic", True))
     if "cudnn_benchmark" in switches:
-        wanted = switches["cudnn_benchmark"]
-        found.append(attribute_switch("torch.backends.cudnn.benchmark", cudnn, "benchmark", wanted, "torch 0.1"))
+        found.append(_cudnn_switch(cudnn, "benchmark", switches["cudnn_benchmark"]))
+    if "cublas_workspace" in switches and getattr(getattr(module, "version", None), "cuda", None):
+        # Read when a cuBLAS handle is made, so that it is in time here; the image has it from the start.
+        found.append(environment_switch("CUBLAS_WORKSPACE_CONFIG", switches["cublas_workspace"], in_time=True))
     if "tf32" in switches:
         found.extend(_tf32(module, cudnn, switches["tf32"]))
     if "fill_uninitialized_memory" in switches:
@@ -38,6 +44,46 @@ def list_switches(module, switches):
     if "threads" in switches:
         found.extend(_threads(module, switches["threads"]))
     return found
+
+
+def watch(module, streams):
+    """Notice the program seeding PyTorch's generators, by number or from entropy, and generators left unseeded."""
+    owners = (getattr(module, "random", None), module)
+    wrap_everywhere(owners, "manual_seed", lambda original: _make_manual_seed(original, "torch.manual_seed", streams))
+    wrap_everywhere(owners, "seed", lambda original: _make_seed(original, "torch.seed", streams))
+    cuda = (sys.modules.get("torch.cuda.random"), sys.modules.get("torch.cuda"))
+    for name in ("manual_seed", "manual_seed_all"):
+        _wrap_cuda(cuda, name, _make_manual_seed, streams)
+    for name in ("seed", "seed_all"):
+        _wrap_cuda(cuda, name, _make_seed, streams)
+    watch_generators(module, streams)
+
+
+def _wrap_cuda(owners, name, make, streams):
+    wrap_everywhere(owners, name, lambda original: make(original, "torch.cuda." + name, streams))
+
+
+def _make_manual_seed(original, function, streams):
+    def manual_seed(seed):
+        streams.note_reseed(function, seed)
+        return original(seed)
+
+    return manual_seed
+
+
+def _make_seed(original, function, streams):
+    def seed():
+        streams.note_reseed(function, None)
+        return original()
+
+    return seed
+
+
+def _cudnn_switch(cudnn, attribute, wanted):
+    name = "torch.backends.cudnn." + attribute
+    # The module is an object whose class has the attribute as a descriptor with a setter of its own.
+    setters = ((vars(type(cudnn)).get(attribute), "setter"),)
+    return attribute_switch(name, cudnn, attribute, wanted, setters=setters)
 
 
 def _deterministic_algorithms(torch):
@@ -51,22 +97,34 @@ def _deterministic_algorithms(torch):
     """
     name = "torch.use_deterministic_algorithms"
     core = torch._C
+    setters = [(torch, setter) for setter in (name[6:], "set_deterministic", "set_deterministic_debug_mode")]
     for owner, setter, getter in (
         (core, "_set_deterministic_algorithms", "_get_deterministic_algorithms"),
         (torch, "use_deterministic_algorithms", "are_deterministic_algorithms_enabled"),
         (torch, "set_deterministic", "is_deterministic"),
     ):
         if hasattr(owner, setter) and hasattr(owner, getter):
-            return Switch(name, True, getattr(owner, setter), getattr(owner, getter))
-    return Switch(name, True, None, detail="needs torch 1.7")
+            read = _make_strict_getter(getattr(owner, getter), core)
+            return Switch(name, True, getattr(owner, setter), read, setters=setters)
+    return Switch(name, True, None)
+
+
+def _make_strict_getter(enabled, core):
+    """Return what tells the switch's value: that it only warns is another value than that it is on."""
+    warns_only = getattr(core, "_get_deterministic_algorithms_warn_only", None)
+
+    def read():
+        return "warn_only" if enabled() and warns_only is not None and warns_only() else enabled()
+
+    return read
 
 
 def _tf32(torch, cudnn, wanted):
     """The switches of 1.7; the ``fp32_precision`` ones of 2.9 would make a read of these raise in the user's code."""
     matmul = getattr(getattr(torch.backends, "cuda", None), "matmul", None)
     return [
-        attribute_switch("torch.backends.cuda.matmul.allow_tf32", matmul, "allow_tf32", wanted, "torch 1.7"),
-        attribute_switch("torch.backends.cudnn.allow_tf32", cudnn, "allow_tf32", wanted, "torch 1.7"),
+        attribute_switch("torch.backends.cuda.matmul.allow_tf32", matmul, "allow_tf32", wanted),
+        _cudnn_switch(cudnn, "allow_tf32", wanted),
     ]
 
 
@@ -75,14 +133,15 @@ def _fill_memory(torch, wanted):
     name = "torch.utils.deterministic.fill_uninitialized_memory"
     write = getattr(torch._C, "_set_deterministic_fill_uninitialized_memory", None)
     read = getattr(torch._C, "_get_deterministic_fill_uninitialized_memory", None)
-    return Switch(name, wanted, write, read, "" if write else "needs torch 2.2")
+    return Switch(name, wanted, write, read)
 
 
 def _threads(torch, count):
-    found = [Switch("torch.set_num_threads", count, torch.set_num_threads, torch.get_num_threads)]
+    setters = ((torch, "set_num_threads"),)
+    found = [Switch("torch.set_num_threads", count, torch.set_num_threads, torch.get_num_threads, setters=setters)]
     write = getattr(torch, "set_num_interop_threads", None)
     if write is None:
-        return found + [Switch("torch.set_num_interop_threads", count, None, detail="needs torch 1.2")]
+        return found + [Switch("torch.set_num_interop_threads", count, None)]
 
     def write_once(value):
         write(value)

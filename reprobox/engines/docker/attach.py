@@ -71,7 +71,7 @@ def _fed(inlet: socket.socket, source: BinaryIO) -> Iterator[None]:
     finally:
         # The container is gone: what it did not read is nobody's, and the writer may still be waiting for it.
         _close(inlet)
-        writer.join(timeout=10)
+        writer.join(timeout=1)
     if failures:
         raise failures[0]
 

@@ -116,7 +116,7 @@ def _explain(endpoint: Endpoint, error: Exception) -> EngineError:
             case PermissionError():
                 return EngineError(
                     f"{where} does not let this user in",
-                    hint="join its group (sudo usermod -aG docker $USER, then log in again), or use a rootless engine",
+                    hint="join its group (sudo usermod -aG docker $USER, then log in again)",
                 )
             case ssl.SSLError() | docker.errors.TLSParameterError():
                 return EngineError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +15,6 @@ from reprobox.engines.docker.errors import translate_errors
 from reprobox.engines.docker.signals import held_signals
 from reprobox.engines.owners import OWNER_LABEL, is_gone, name_owner
 from reprobox.errors import EngineError
-
-_GRACE = 2
-"""Seconds between asking a container to end and ending it."""
 
 
 class Containers:
@@ -58,20 +56,17 @@ class Containers:
         with translate_errors("starting the container"):
             self._client.start(container)
 
-    def stop(self, container: str, *, grace: int = _GRACE) -> None:
-        """Ask the container to end, and end it after ``grace`` seconds; one that has ended is fine."""
+    def send_signal(self, container: str, number: signal.Signals) -> None:
+        """Send a signal to the container's first process; one that has ended is fine."""
         with suppress(EngineError), translate_errors("stopping the container"):
-            if grace:
-                self._client.stop(container, timeout=grace)
-            else:
-                self._client.kill(container)
+            self._client.kill(container, number.name)
 
     def stop_all(self) -> None:
         """Kill every container of this process, so that the threads that wait for them return."""
         with self._lock:
             live = tuple(self._live)
         for container in live:
-            self.stop(container, grace=0)
+            self.send_signal(container, signal.SIGKILL)
 
     def wait(self, container: str) -> dict[str, Any]:
         """Wait for the container's end and return its state as the engine describes it."""

@@ -23,7 +23,7 @@ class DockerEngine:
         self._local = local
         self._images = Images(client)
         self._containers = Containers(client)
-        self._steps = Steps(client, self._containers)
+        self._steps = Steps(client, self._containers, exports=lambda: self.info().name != "docker")
         self._info: EngineInfo | None = None
         self._containers.sweep()
         self._images.sweep()

@@ -16,8 +16,11 @@ from reprobox.engines.docker.attach import attach_streams, read_frames
 from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.memory import MemoryWatch
-from reprobox.engines.docker.signals import list_heard
+from reprobox.engines.docker.signals import PASSED_ON, SENT_FOR, list_heard
 from reprobox.errors import EngineError, Interrupted
+
+_GRACE = 2
+"""Seconds between asking a container to end and ending it."""
 
 
 def run_container(
@@ -38,17 +41,16 @@ def run_container(
         with (
             attach_streams(client, container) as output,
             _caught_signals(ending),
-            _time_limit(ending, spec.timeout),
             MemoryWatch(client, container) as memory,
         ):
             began = time.monotonic()
             containers.start(container)
-            ending.repeat()
-            memory.start()
-            for stream, data in read_frames(output):
-                on_output(stream, data)
-            state = containers.wait(container)
-            seconds = time.monotonic() - began
+            with ending.possible(), _time_limit(ending, spec.timeout):
+                memory.start()
+                for stream, data in read_frames(output):
+                    on_output(stream, data)
+                state = containers.wait(container)
+                seconds = time.monotonic() - began
         ending.join()
         if ending.signal is not None:
             raise Interrupted(f"stopped by {ending.signal.name}")
@@ -62,45 +64,75 @@ def run_container(
 
 
 class _Ending:
-    """Ends one container from outside: gently at first, hard when asked again."""
+    """Passes signals to one container and ends it from outside: gently at first, hard when asked again.
+
+    What comes before the container has started waits for it, since the engine would refuse it. The engine's calls are
+    made beside the main thread, which goes on reading the container's last output.
+    """
 
     def __init__(self, containers: Containers, container: str) -> None:
         self._containers = containers
         self._container = container
         self._threads: list[threading.Thread] = []
+        self._started = threading.Event()
+        self._ended = threading.Event()
         self.signal: signal.Signals | None = None
         self.timed_out = False
+
+    @contextmanager
+    def possible(self) -> Iterator[None]:
+        """Mark the time between the container's start and its end."""
+        self._started.set()
+        try:
+            yield
+        finally:
+            self._ended.set()
 
     def by_signal(self, number: int, _frame: FrameType | None) -> None:
         again = self.signal is not None
         self.signal = signal.Signals(number)
-        # The engine answers only when the container has ended; meanwhile its last output is still read.
-        stop = {"grace": 0} if again else {}
-        thread = threading.Thread(target=self._containers.stop, args=(self._container,), kwargs=stop, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        if again:
+            self._begin(self._kill)
+        else:
+            self._begin(self._stop, SENT_FOR.get(self.signal, self.signal))
 
-    def repeat(self) -> None:
-        """Stop it again if a signal came before there was anything to stop."""
-        if self.signal is not None:
-            self._containers.stop(self._container)
+    def pass_on(self, number: int, _frame: FrameType | None) -> None:
+        self._begin(self._send, signal.Signals(number))
 
     def by_time(self) -> None:
         self.timed_out = True
-        self._containers.stop(self._container)
+        self._stop(signal.SIGTERM)
 
     def join(self) -> None:
         for thread in self._threads:
             thread.join()
 
+    def _begin(self, target: Callable[..., None], *args: signal.Signals) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _send(self, number: signal.Signals) -> None:
+        self._started.wait()
+        self._containers.send_signal(self._container, number)
+
+    def _stop(self, number: signal.Signals) -> None:
+        self._send(number)
+        if not self._ended.wait(_GRACE):
+            self._kill()
+
+    def _kill(self) -> None:
+        self._send(signal.SIGKILL)
+
 
 @contextmanager
 def _caught_signals(ending: _Ending) -> Iterator[None]:
-    """Let signals end the container; they reach Python's handlers in the main thread only."""
+    """Let signals end the container or reach its program; Python hears them in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.signal(number, ending.by_signal) for number in list_heard()}
+    before |= {number: signal.signal(number, ending.pass_on) for number in list_heard(PASSED_ON)}
     try:
         yield
     finally:

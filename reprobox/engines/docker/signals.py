@@ -7,12 +7,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""What ends this process, once its container has ended."""
+PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
+"""What is meant for the program in the container, if for anybody."""
+SENT_FOR = {signal.SIGQUIT: signal.SIGTERM}
+"""What the program gets instead: SIGQUIT would make it dump its memory, or only list its threads."""
 
 
-def list_heard() -> list[signal.Signals]:
-    """Return the signals that end this process; what is ignored stays so: nohup ignores SIGHUP."""
-    return [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+def list_heard(numbers: tuple[signal.Signals, ...] = STOPPING) -> list[signal.Signals]:
+    """Return those of ``numbers`` that are not ignored; what is ignored stays so: nohup ignores SIGHUP."""
+    return [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,9 +20,11 @@ from reprobox.errors import BuildError
 class Steps:
     """Build steps on one engine; no folder is mounted, so the engine may be on another machine."""
 
-    def __init__(self, client: docker.APIClient, containers: Containers) -> None:
+    def __init__(self, client: docker.APIClient, containers: Containers, *, exports: Callable[[], bool]) -> None:
+        """``exports`` tells whether the engine's own export is to be used."""
         self._client: Any = client
         self._containers = containers
+        self._exports = exports
 
     def run_step(
         self,
@@ -56,7 +59,17 @@ class Steps:
             if code:
                 raise BuildError(f"`{' '.join(argv)[:200]}` failed with exit code {code}")
             with translate_errors("reading the step's files"):
-                yield from fetch_stream(self._client, "/containers/{0}/export", container)
+                yield from self._read_root(container)
+
+    def _read_root(self, container: str) -> Iterator[bytes]:
+        """Yield a container's root file system.
+
+        Not by Docker's own export: from 25 to 27 it keeps the layers and the mount of every container that has been
+        exported until the daemon ends (https://github.com/moby/moby/issues/48516).
+        """
+        if self._exports():
+            return fetch_stream(self._client, "/containers/{0}/export", container)
+        return fetch_stream(self._client, "/containers/{0}/archive", container, params={"path": "/"})
 
     def _finish(
         self,
@@ -67,17 +80,15 @@ class Steps:
         on_output: Callable[[bytes], None],
         timeout: float,
     ) -> int:
-        with (
-            attach_streams(self._client, container, stdin) as output,
-            self._limited(container, argv, timeout),
-        ):
+        with attach_streams(self._client, container, stdin) as output:
             self._containers.start(container)
-            for stream, data in read_frames(output):
-                if stdout is not None and stream == "stdout":
-                    stdout.write(data)
-                else:
-                    on_output(data)
-            return int(self._containers.wait(container)["ExitCode"])
+            with self._limited(container, argv, timeout):
+                for stream, data in read_frames(output):
+                    if stdout is not None and stream == "stdout":
+                        stdout.write(data)
+                    else:
+                        on_output(data)
+                return int(self._containers.wait(container)["ExitCode"])
 
     @contextmanager
     def _limited(self, container: str, argv: Sequence[str], timeout: float) -> Iterator[None]:
@@ -85,7 +96,7 @@ class Steps:
 
         def expire() -> None:
             expired.set()
-            self._containers.stop(container, grace=0)
+            self._containers.send_signal(container, signal.SIGKILL)
 
         timer = threading.Timer(timeout, expire)
         timer.daemon = True
@@ -107,7 +118,9 @@ def _step_config(image: str, argv: Sequence[str], env: Mapping[str, str], *, std
     return {
         "Image": image,
         "Hostname": "reprobox",
-        "User": "0:0",
+        # The image names none, so it is root. Asked for "0:0", Podman makes an /etc/passwd of its own where none is
+        # yet, and the packages of a base that is being installed find no root in it.
+        "User": "",
         "WorkingDir": "/",
         "Entrypoint": list(argv),
         "Cmd": [],

@@ -5,7 +5,8 @@ Python 3.7+, standard library only, 3.6 syntax. With PYTHONHASHSEED=0 in the env
     python -s -S -B compile_worker.py FOLDER...    every .py below, into __pycache__
     python -s -S -B -c "<this text>"               frames from stdin, frames to stdout:
 
-4 bytes path length, 4 bytes data length (big-endian), path, data; a path length of 0 ends the stream.
+4 bytes path length, 4 bytes data length (big-endian), path, data; a path length of 0 ends a batch, and after the
+last one comes the end of the stream. A batch is answered when all of it is there.
 A data length of 0xFFFFFFFF in an answer means that the file does not compile.
 """
 
@@ -51,17 +52,16 @@ def compile_source(path, source):
 
     What the compiler makes depends on what else the process holds: which strings are interned (all that ever
     were, since 3.12) decides which constants are merged and which objects marshal marks as shared. So: write
-    without sharing (marshal version 2), read that twice, so that each interned string is certain to be shared,
-    and write one of the two (https://github.com/python/cpython/issues/73894).
+    without sharing (marshal version 2), read that, and write it again while the first code object still holds its
+    strings, so that each interned one is certain to be shared (https://github.com/python/cpython/issues/73894).
     """
     code = compile(source, sys.intern(os.fsdecode(path)), "exec", dont_inherit=True, optimize=0)
     try:
         plain = marshal.dumps(code, 2)
     except ValueError:  # a constant that version 2 does not know (a slice, since 3.14)
         plain = marshal.dumps(code)
-    twin = marshal.loads(plain)
     body = marshal.dumps(marshal.loads(plain))
-    del twin
+    del code  # not before: see above
     source_hash = _imp.source_hash(_bootstrap_external._RAW_MAGIC_NUMBER, source)
     return _bootstrap_external.MAGIC_NUMBER + struct.pack("<I", UNCHECKED_HASH) + source_hash + body
 
@@ -90,6 +90,8 @@ class Stream:
         os.write(self.turn_write, b"x")
 
     def finish(self):
+        os.close(self.turn_read)
+        os.close(self.turn_write)
         write_fully(1, struct.pack(">II", 0, 0))
 
 
@@ -165,12 +167,7 @@ def wait_for(children):
             raise SystemExit("a compiling process ended with status %d" % status)
 
 
-def main():
-    if not hasattr(_imp, "source_hash"):
-        raise SystemExit("%s has no hash-based bytecode: a CPython of 3.7 or newer has" % sys.executable)
-    warnings.simplefilter("ignore")
-    gc.disable()
-    task = Folders(sys.argv[1:]) if len(sys.argv) > 1 else Stream()
+def compile_all(task):
     numbers, numbers_write = os.pipe()
     children = start_processes(task, numbers, numbers_write)
     os.close(numbers)
@@ -182,6 +179,18 @@ def main():
     os.close(numbers_write)
     wait_for(children)
     task.finish()
+
+
+def main():
+    if not hasattr(_imp, "source_hash"):
+        raise SystemExit("%s has no hash-based bytecode: a CPython of 3.7 or newer has" % sys.executable)
+    warnings.simplefilter("ignore")
+    gc.disable()
+    if len(sys.argv) > 1:
+        compile_all(Folders(sys.argv[1:]))
+        return
+    while sys.stdin.buffer.peek(1):
+        compile_all(Stream())
 
 
 main()

@@ -1,19 +1,21 @@
 """The same spec, lock and source make the same image: anywhere, any time, with any engine."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from engine_daemons import KINDS
 from engine_packages import install_packages
 from program import PROGRAM, call_program
 
 pytestmark = pytest.mark.network
 
 LINES = (
-    "packages: [numpy==2.4.6, six==1.17.0]",
+    "packages: {list: [numpy==2.4.6, six==1.17.0, toml==0.10.2], from_source: [toml]}",
     "system: [hello]",
     "run: ['python3 -c \"import six; print(six.__version__)\" > /opt/version']",
 )
@@ -47,12 +49,6 @@ def reference(project, tmp_path_factory):
 
 def digests(built):
     return built["image_digest"], built["manifest_digest"], [layer["digest"] for layer in built["layers"]]
-
-
-def test_a_second_build_from_an_empty_cache_is_the_same(project, reference, empty_cache):
-    again = call_program("build", "--json", project, env=empty_cache, timeout=900).json
-    assert not any(layer["cached"] for layer in again["layers"])
-    assert digests(again) == digests(reference)
 
 
 def test_folder_name_umask_locale_time_zone_and_clock_do_not_matter(project, reference, empty_cache, tmp_path):
@@ -90,7 +86,7 @@ def test_folder_name_umask_locale_time_zone_and_clock_do_not_matter(project, ref
     assert reference["manifest_digest"] in done.stdout
 
 
-@pytest.mark.parametrize("name", ["docker-26.1-graph", "docker-26.1-containerd"])
+@pytest.mark.parametrize("name", [*KINDS, "podman"])
 def test_every_engine_makes_and_holds_the_same_image(name, project, reference, empty_cache, daemons):
     daemon, _ = daemons(name)
     environ = {**empty_cache, "DOCKER_HOST": daemon.host}
@@ -99,6 +95,8 @@ def test_every_engine_makes_and_holds_the_same_image(name, project, reference, e
     assert digests(built) == digests(reference)
     expected = "manifest_digest" if name.endswith("containerd") else "image_digest"
     assert built["engine_image_id"] == reference[expected]
+    ran = call_program("run", "--json", project, env=environ).json
+    assert (ran["exit_code"], ran["image_digest"]) == (0, reference["image_digest"])
 
 
 def test_changing_a_package_makes_only_its_layer_anew(project, reference, make_project, fresh_lock):
@@ -110,7 +108,9 @@ def test_changing_a_package_makes_only_its_layer_anew(project, reference, make_p
     changed = call_program("build", "--json", folder).json
     before = {layer["digest"]: layer["what"] for layer in reference["layers"]}
     new = [layer["what"] for layer in changed["layers"] if layer["digest"] not in before]
-    assert [what for what in new if "runtime" not in what] == ["2 packages"]
+    # toml is built on these layers, and so built again: into the same bytes.
+    counted = [re.sub(r"[0-9]+", "N", what) for what in new if "runtime" not in what]
+    assert counted == ["N packages", "bytecode of N packages"]
     assert any("numpy" in before.get(layer["digest"], "") for layer in changed["layers"])
 
 

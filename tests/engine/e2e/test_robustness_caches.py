@@ -90,7 +90,7 @@ def test_a_disk_that_fills_up_during_downloads(project, finished, tmp_path, forg
         assert "MB are needed" in told
         assert "MB are free" in told
         assert str(tmp_path / "small") in told
-        assert not [name for name in list_files(tmp_path / "small") if name.endswith((".tmp", ".json"))]
+        assert not [name for name in list_files(tmp_path / "small") if name.endswith(("-tmp", ".tmp", ".json"))]
         resize("1g")
         assert build(project, environ)["image_digest"] == finished[1]
 
@@ -135,9 +135,9 @@ def test_a_lock_that_finds_no_room_leaves_the_old_one(make_project, finished, tm
         assert list_files(folder) == {"spec.yaml", "spec.lock"}
 
 
-@pytest.mark.parametrize("what", ["Debian bookworm", "run: head", "numpy"])
+@pytest.mark.parametrize("what", ["Debian bookworm", "run: head", "numpy", "bytecode of numpy"])
 def test_a_layer_with_one_flipped_byte_is_made_again(project, finished, cache, what, forgotten):
-    record = next(path for name, path in records(cache).items() if what in name)
+    record = next(path for name, path in records(cache).items() if name.startswith(what))
     blob = blob_of(record)
     flip_byte(blob, blob.stat().st_size // 2)
     built = build(project, {"REPROBOX_CACHE": str(cache)})

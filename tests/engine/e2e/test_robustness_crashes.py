@@ -1,8 +1,10 @@
 """Killed, raced and deserted commands: the next one does its work as if nothing had been, and tidies up after them."""
 
 import contextlib
+import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 from caches import list_files, make_cache
+from index_server import IndexServer
 from program import PROGRAM, call_program
 
 from reprobox.engines.docker import connect
@@ -20,14 +23,28 @@ from reprobox.engines.owners import OWNER_LABEL, TEMPORARY_REPOSITORIES, name_ow
 pytestmark = pytest.mark.network
 
 LINES = (
-    "packages: [six==1.17.0, tqdm==4.67.1]",
+    "packages: [six==1.17.0, tqdm==4.67.1, rbx-slow==1.0]",
     "run: ['mkdir /opt/made && head -c 20000000 /dev/zero > /opt/made/file']",
 )
 KILLS = 25
+SLOW = "rbx_slow-1.0-py3-none-any.whl"
+LARGE = 3_000_000
+"""Bytes of a download that is not worth waiting for again."""
 
 
 @pytest.fixture(scope="module")
-def project(make_project, fresh_lock):
+def index():
+    """An index that has one package more, and may be slow with it."""
+    index = IndexServer()
+    index.add("rbx-slow", "1.0", extra=b"#" + b"x" * 1_500_000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_EXTRA_INDEX_URL", index.simple)
+        yield index
+    index.close()
+
+
+@pytest.fixture(scope="module")
+def project(make_project, fresh_lock, index):
     folder = make_project("robust-crashes", *LINES)
     fresh_lock(folder)
     yield folder
@@ -51,21 +68,29 @@ def undisturbed(project, private, tmp_path_factory):
     return built["image_digest"], list_files(Path(cache["REPROBOX_CACHE"]) / "layers")
 
 
-def forget_some(cache, project, chance):
+def forget_some(cache, project, lock, chance, slow, wheels):
     """Undo some of what is finished, so that the next command has something to do at which it can be killed.
 
-    The base stays more often than not: making it takes longer than everything else together.
+    The base stays more often than not: making it takes longer than everything else together. So do large downloads.
+    The ``slow`` one goes each time; where ``wheels`` is true, everything that is made of it too.
     """
-    if chance.random() < 0.5:
+    if chance.random() < 0.5 and not wheels:
         (project / "spec.lock").unlink(missing_ok=True)
-    records = sorted((cache / "layers").rglob("keys/*.json"))
-    for record in records:
+    for record in list_records(cache):
         is_base = '"Debian' in record.read_text()
-        if chance.random() < (0.15 if is_base else 0.7):
+        if (wheels and not is_base) or chance.random() < (0.15 if is_base else 0.7):
             record.unlink(missing_ok=True)
+    for sha256 in sorted(set(re.findall(r"[0-9a-f]{64}", lock.decode()))):
+        blob = cache / "blobs" / "sha256" / sha256[:2] / sha256
+        if blob.exists() and (sha256 == slow or (blob.stat().st_size < LARGE and chance.random() < 0.3)):
+            blob.unlink()
 
 
-def test_killed_at_25_moments_and_then_not(project, private, undisturbed, tmp_path):
+def list_records(cache):
+    return sorted((cache / "layers").rglob("keys/*.json"))
+
+
+def test_killed_at_25_moments_and_then_not(project, private, undisturbed, index, monkeypatch, tmp_path):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -74,21 +99,35 @@ def test_killed_at_25_moments_and_then_not(project, private, undisturbed, tmp_pa
     environ = {**environ, **make_cache(cache)}
     lock = (project / "spec.lock").read_bytes()
     images = {one["Id"] for one in client.images(all=True)}
-    moments = []
-    for count in range(KILLS):
-        if count:
-            forget_some(cache, project, chance)
+    moments, cut = [], 0
+    slow = index.sha256(SLOW)
+    partial = cache / "blobs" / "sha256" / slow[:2] / f"{slow}.part"
+    monkeypatch.setattr(index.habits, "delay", 0.2)  # some five seconds for the whole file
+    while sum("ended" not in moment for moment in moments) < KILLS:
+        assert len(moments) < 2 * KILLS, f"most ended by themselves: {moments}"
+        downloads = len(moments) % 8 == 7  # killed while a download is under way, whenever that is
+        if moments:
+            forget_some(cache, project, lock, chance, slow, downloads)
             forget_image(client)
-        command = chance.choices(["lock", "build"], [1, 4])[0]
+        command = "build" if downloads else chance.choices(["lock", "build"], [1, 4])[0]
         if command == "lock":
             (project / "spec.lock").unlink(missing_ok=True)
         # Every fifth gets far; the others are spread over what takes the least time.
-        moment = chance.uniform(1, 16) if count % 5 == 0 else chance.uniform(0.2, 2.5)
-        ended = kill_after(moment, [PROGRAM, command, project], environ)
-        moments.append(f"{command} {moment:.2f}{'' if ended is None else f' (ended with {ended})'}")
+        moment = chance.uniform(1, 16) if len(moments) % 5 == 0 else chance.uniform(0.2, 4)
+        if downloads:
+            partial.unlink(missing_ok=True)
+            ended = kill_after(60, [PROGRAM, command, project], environ, sooner=lambda: size(partial) > 0)
+            cut += size(partial) > 0
+        else:
+            ended = kill_after(moment, [PROGRAM, command, project], environ)
+        name = f"{command} {'downloading' if downloads else f'{moment:.2f}'}"
+        moments.append(f"{name}{'' if ended is None else f' (ended with {ended})'}")
         assert ended in (None, 0), moments
         assert not (project / "spec.lock").exists() or (project / "spec.lock").read_bytes() == lock
-    print("killed: " + ", ".join(moments))
+    print(f"killed: {', '.join(moments)}")
+    assert cut, "no kill came in the middle of a download"
+    for record in list_records(cache):
+        record.unlink()  # every layer is made again, and so every download that was cut off is finished
     built = call_program("build", "--json", project, env=environ)
     assert "Traceback" not in built.stderr
     assert built.json["image_digest"] == undisturbed[0]
@@ -99,7 +138,7 @@ def test_killed_at_25_moments_and_then_not(project, private, undisturbed, tmp_pa
     assert {one["Id"] for one in client.images(all=True)} - images == {built.json["engine_image_id"]}
     assert list_files(project) == {"script.py", "spec.yaml", "spec.lock"}
     assert list_files(cache / "layers") == undisturbed[1]
-    assert not [name for name in list_files(cache) if name.endswith((".part", ".tmp", ".lock"))]
+    assert not [name for name in list_files(cache) if name.endswith((".part", "-tmp", ".tmp", ".lock"))]
 
 
 def forget_image(client):
@@ -107,8 +146,8 @@ def forget_image(client):
         client.remove_image("reprobox/robust-crashes:latest", force=True)
 
 
-def kill_after(seconds, argv, environ):
-    """Kill a command with its children; return its exit code when it ended before."""
+def kill_after(seconds, argv, environ, sooner=lambda: False):
+    """Kill a command with its children, or ``sooner``, once that is true; return its exit code when it ended before."""
     process = subprocess.Popen(
         argv,
         env={**os.environ, **environ},
@@ -116,12 +155,22 @@ def kill_after(seconds, argv, environ):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end and not sooner():
+        time.sleep(0.005)
+    if process.poll() is not None:
+        return process.returncode
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return None
+
+
+def size(path):
+    """Return how many bytes a file has, 0 where there is none."""
     try:
-        return process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return None
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def leftovers(client):
@@ -215,7 +264,7 @@ def count_bytes(folder):
     return total
 
 
-def test_an_engine_that_dies_while_it_loads_is_one_clear_error(project, spare_daemon, tmp_path):
+def test_an_engine_that_dies_under_a_load_and_under_a_run_is_one_clear_error_each(project, spare_daemon, tmp_path):
     environ = {"DOCKER_HOST": spare_daemon.host, **make_cache(tmp_path / "cache", "layers")}
     # Large enough that the load takes a while.
     big = tmp_path / project.name
@@ -238,3 +287,10 @@ def test_an_engine_that_dies_while_it_loads_is_one_clear_error(project, spare_da
     assert client.inspect_image("reprobox/robust-crashes:latest")["Id"] == again.json["engine_image_id"]
     assert leftovers(client) == ([], [])
     client.close()
+    process = start("run", big, "--", "python", "-c", "import time; time.sleep(60)", environ=environ)
+    runs = big / ".reprobox" / "runs"
+    wait_until(lambda: list(runs.glob("*/record/*.json")))
+    spare_daemon.kill()
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, "Traceback" in err) == (5, False), err
+    assert [json.loads(path.read_text())["exit_code"] for path in runs.glob("*/run.json")] == [5]

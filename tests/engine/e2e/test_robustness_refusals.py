@@ -128,3 +128,24 @@ def test_a_quoted_value_reaches_the_program_as_it_is_written(make_project, fresh
     seen = json.loads(call_program("run", folder).stdout)
     assert {name: seen.get(name) for name in values} == values
     subprocess.run(["docker", "rmi", "-f", built["tag"]], check=False, capture_output=True)
+
+
+@pytest.mark.network
+def test_debian_packages_and_packages_of_all_kinds_that_are_nowhere_are_told_at_once(make_project):
+    lines = (
+        "system: [hello, libgl]",
+        "packages: {requirements: need.txt, list: [six==77.0, tqdm==99.0], from_source: [tqdm]}",
+    )
+    folder = make_project("robust-nowhere", *lines)
+    (folder / "need.txt").write_text("wheel\npyyaml==77\n")
+    done = call_program("lock", "--json", folder, env=NOWHERE, check=False)
+    found = [(one["line"], one["column"], one["key"]) for one in done.json["error"]["problems"]]
+    assert found == [
+        (5, 17, "system[1]"),
+        (6, 26, "packages.requirements"),
+        (6, 43, "packages.list[0]"),
+        (6, 54, "packages.list[1]"),
+    ]
+    assert f"{folder}/need.txt:2: there is no pyyaml 77" in done.stderr
+    assert done.code == 3
+    assert not (folder / "spec.lock").exists()

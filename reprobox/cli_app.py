@@ -1,0 +1,115 @@
+"""The program's frame: the one Typer application, its error boundary, and what every command takes from outside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from reprobox import __version__
+from reprobox.failure import report_failure
+from reprobox.streams import write_line
+
+if TYPE_CHECKING:
+    from reprobox.settings import Settings
+    from reprobox.workflow import Project
+
+
+class _Boundary(TyperGroup):
+    """The one place where a failure becomes a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 — Typer's own signature
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise
+        except (Exception, KeyboardInterrupt) as exc:
+            raise typer.Exit(report_failure(exc, as_json=_wants_json(), reports=_cache_folder())) from None
+
+
+app = typer.Typer(
+    name="reprobox",
+    cls=_Boundary,
+    help="Reproducible training images and seeded runs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, or the folder it is in.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else goes to stderr.")]
+DEFAULT_SPEC = Path("spec.yaml")
+
+
+def split_command(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Split at the first ``--``."""
+    if "--" not in arguments:
+        return arguments, ()
+    index = arguments.index("--")
+    return arguments[:index], tuple(arguments[index + 1 :])
+
+
+def _wants_json() -> bool:
+    return "--json" in split_command(sys.argv[1:])[0]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"reprobox {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def open_spec(spec: Path) -> tuple[Project, Settings]:
+    """Return a spec's places and what the outside world gives a command."""
+    from reprobox.workflow import open_project
+
+    return open_project(spec), open_settings()
+
+
+def open_settings() -> Settings:
+    """Read what the outside world gives a command."""
+    from reprobox.console import make_reporter
+    from reprobox.settings import Settings
+
+    return Settings(
+        cache=_cache_folder(),
+        home=Path.home(),
+        environ=dict(os.environ),
+        caller=(os.getuid(), os.getgid()),
+        reporter=make_reporter(sys.stderr, os.environ),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def _cache_folder() -> Path:
+    chosen = os.environ.get("REPROBOX_CACHE")
+    if chosen:
+        return Path(chosen).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "reprobox").absolute()
+
+
+def print_json(value: object, *, indent: int | None = None) -> None:
+    """Print an answer for machines."""
+    import json
+
+    write_line(sys.stdout, json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Tell a person, on stderr."""
+    write_line(sys.stderr, text)

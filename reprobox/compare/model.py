@@ -1,0 +1,85 @@
+"""What comparing two files comes to, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NotComparable(Exception):
+    """A file cannot be read as what it says it is; the text is the reason, without the file's name."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far apart two floating-point numbers may be: ``|a - b| <= absolute + relative * |a|``, ``a`` the first run's.
+
+    Whole numbers, labels and texts have none: they are equal or they differ.
+    """
+
+    relative: float = 0.0
+    absolute: float = 0.0
+
+
+class Result(StrEnum):
+    """What became of one file."""
+
+    SAME_BYTES = "same bytes"
+    SAME_CONTENT = "same content"
+    """The bytes differ in what is no content: times in an archive, the order of keys."""
+    DIFFERENT = "different"
+    NOT_COMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True)
+class NumberDifference:
+    """How the numbers of an array or a column differ."""
+
+    compared: int
+    differing: int
+    beyond: int
+    """How many of them are outside the tolerance; all of them where there is none."""
+    max_absolute: float
+    max_relative: float
+    """Relative to the first file's number; infinite where that is 0."""
+    max_ulp: int | None
+    """Steps between neighbouring floating-point numbers; ``None`` for whole numbers, and where one is no number."""
+    first: str
+    """Where the first one is: "[2, 0, 5]", "row 7"."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One part of two files that differs."""
+
+    part: str
+    """The tensor, column, key or member; empty for the file as a whole."""
+    what: str
+    """For people, one line; says it all where there are no numbers."""
+    numbers: NumberDifference | None = None
+
+    @property
+    def tolerable(self) -> bool:
+        """Whether all of it lies within the tolerance."""
+        return self.numbers is not None and self.numbers.beyond == 0
+
+
+@dataclass(frozen=True)
+class FileComparison:
+    """One file of two runs."""
+
+    format: str
+    """What it was read as: "npz", "csv", …; "bytes" where nothing better is known."""
+    result: Result
+    parts: int
+    """How many tensors, columns, keys or lines were looked at."""
+    differences: tuple[Difference, ...] = ()
+    """In the file's own order, the first ``MOST_DIFFERENCES``."""
+    differing_parts: int = 0
+    tolerable: bool = False
+    """Whether every difference lies within the tolerance."""
+    note: str = ""
+    """The reason for NOT_COMPARABLE; or that the format is not known and only the bytes were compared."""
+
+
+MOST_DIFFERENCES = 50

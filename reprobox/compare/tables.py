@@ -1,0 +1,132 @@
+"""Compare tables of text column by column, row by row, without holding them in memory."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+import numpy as np
+
+from reprobox.compare.model import Difference, NotComparable, Tolerance
+from reprobox.compare.numbers import Tally, describe_numbers
+from reprobox.compare.opened import Opened
+from reprobox.compare.parts import describe_scalar
+
+_MOST_COLUMNS = 100_000
+_AT_ONCE = 4096
+_DELIMITERS = ",;\t|"
+_WHOLE = re.compile(r"[-+]?\d+")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
+
+
+@dataclass
+class _Column:
+    name: str
+    tally: Tally
+    texts: int = 0
+    """Cells that differ and are no numbers, or whole ones."""
+    first: str = ""
+    waiting: list[tuple[int, float, float]] = field(default_factory=list)
+    """Numbers not yet added up: NumPy is quick with many at once."""
+
+    def add(self, row: int, a: str, b: str) -> None:
+        """Look at two cells that are not the same text."""
+        if (_WHOLE.fullmatch(a) and _WHOLE.fullmatch(b)) or not (_NUMBER.fullmatch(a) and _NUMBER.fullmatch(b)):
+            self.texts += 1
+            self.first = self.first or f"row {row}: {describe_scalar(a)} against {describe_scalar(b)}"
+            return
+        self.waiting.append((row, float(a), float(b)))
+        if len(self.waiting) == _AT_ONCE:
+            self.add_up()
+
+    def add_up(self) -> None:
+        """Add what is waiting to the tally; two ways to write one number are no difference."""
+        begun = self.tally.first is not None
+        if self.waiting:
+            rows, x, y = zip(*self.waiting, strict=True)
+            self.tally.add(np.array(x), np.array(y), 0)
+            if not begun and self.tally.first is not None:
+                self.tally.first = rows[self.tally.first]
+        self.waiting.clear()
+
+    def describe(self, rows: int) -> Difference | None:
+        """Return what all rows came to."""
+        self.add_up()
+        if self.texts:
+            return Difference(self.name, f"{self.texts + self.tally.differing} of {rows} cells differ; {self.first}")
+        if self.tally.first is None:
+            return None
+        numbers = self.tally.result(rows, f"row {self.tally.first}")
+        return Difference(self.name, describe_numbers(numbers), numbers)
+
+
+def compare_tables(one: Opened, other: Opened, tolerance: Tolerance) -> tuple[int, list[Difference]]:
+    """Return how many columns there are and what differs in each; rows are counted from 1, the header is none."""
+    delimiter = _find_delimiter(one)
+    rows = zip_longest(_read_rows(one, delimiter), _read_rows(other, delimiter))
+    header, headers = next(rows, ([], []))
+    if header is None or headers is None or len(header) != len(headers):
+        return 0, [Difference("", "they have not as many columns")]
+    named = not any(_NUMBER.fullmatch(cell) for cell in (*header, *headers))
+    if named and header != headers:
+        return len(header), [Difference("", _describe_headers(header, headers))]
+    names = header if named else [f"column {index}" for index in range(1, len(header) + 1)]
+    columns = [_Column(name, Tally(tolerance, max_ulp=None)) for name in names]
+    if not named:
+        _add_row(columns, 1, header, headers)
+    return len(columns), _compare_rows(columns, rows, 0 if named else 1)
+
+
+def _compare_rows(
+    columns: list[_Column], rows: Iterator[tuple[list[str] | None, list[str] | None]], count: int
+) -> list[Difference]:
+    uneven: list[Difference] = []
+    missing = [0, 0]
+    for a, b in rows:
+        count += 1
+        if a is None or b is None:
+            missing[b is None] += 1
+        elif len(a) != len(columns) or len(b) != len(columns):
+            if a != b and not uneven:
+                uneven.append(Difference("", f"row {count} has {len(a)} cells against {len(b)}, of {len(columns)}"))
+        else:
+            _add_row(columns, count, a, b)
+    if any(missing):
+        which = "second" if missing[1] else "first"
+        uneven.insert(0, Difference("", f"{max(missing)} of {count} rows are missing from the {which}"))
+    return [*uneven, *(found for column in columns if (found := column.describe(count)))]
+
+
+def _add_row(columns: list[_Column], row: int, one: list[str], other: list[str]) -> None:
+    if one == other:
+        return
+    for column, a, b in zip(columns, one, other, strict=True):
+        if a != b:
+            column.add(row, a, b)
+
+
+def _describe_headers(header: list[str], headers: list[str]) -> str:
+    if sorted(header) == sorted(headers):
+        return "the columns stand in another order"
+    index = next(index for index, (a, b) in enumerate(zip(header, headers, strict=True), 1) if a != b)
+    a, b = header[index - 1], headers[index - 1]
+    return f"column {index} is named {describe_scalar(a)} against {describe_scalar(b)}"
+
+
+def _find_delimiter(file: Opened) -> str:
+    head = next(file.lines(), "")
+    return max(_DELIMITERS, key=head.count)
+
+
+def _read_rows(file: Opened, delimiter: str) -> Iterator[list[str]]:
+    try:
+        for row in csv.reader(file.lines(), delimiter=delimiter):
+            if len(row) > _MOST_COLUMNS:
+                raise NotComparable(f"it has more than {_MOST_COLUMNS} columns")
+            if row:
+                yield row
+    except csv.Error as exc:
+        raise NotComparable(f"it is no readable table ({exc})") from exc

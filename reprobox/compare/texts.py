@@ -1,0 +1,101 @@
+"""Compare texts line by line, and JSON key by key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+
+import numpy as np
+
+from reprobox.compare.model import Difference, NotComparable, Tolerance
+from reprobox.compare.numbers import Tally, describe_numbers
+from reprobox.compare.opened import Opened
+from reprobox.compare.parts import Document, Parts, Scalar, describe_scalar
+
+_LARGEST_JSON = 1 << 26
+_MOST_DEEP = 100
+_FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b")
+"""A number with a point or an exponent; whole ones are labels and counters, which have no tolerance."""
+_LONGEST_COMPARED = 10_000
+
+
+def compare_texts(one: Opened, other: Opened, tolerance: Tolerance) -> tuple[int, list[Difference]]:
+    """Return how many lines there are and what differs, which is one difference however many lines it is."""
+    tally = Tally(tolerance, max_ulp=None)
+    lines = differing = 0
+    first = ""
+    words = False
+    for lines, (a, b) in enumerate(zip_longest(one.lines(), other.lines()), 1):
+        if a == b:
+            continue
+        differing += 1
+        first = first or f"line {lines}: {_show(a)} against {_show(b)}"
+        words = not _add_numbers(tally, a, b, lines) or words
+    if not differing:
+        return lines, []
+    what = f"{differing} of {lines} lines differ; {first}"
+    if words or tally.first is None:
+        return lines, [Difference("", what)]
+    numbers = tally.result(tally.differing, f"line {tally.first}")
+    return lines, [Difference("", f"{what}; {describe_numbers(numbers)}", numbers)]
+
+
+def _show(line: str | None) -> str:
+    return "no such line" if line is None else describe_scalar(line.rstrip("\r\n"))
+
+
+def _add_numbers(tally: Tally, a: str | None, b: str | None, line: int) -> bool:
+    """Add the numbers of two lines that differ in nothing else; return whether they are such lines."""
+    if a is None or b is None or max(len(a), len(b)) > _LONGEST_COMPARED or _FLOAT.sub("#", a) != _FLOAT.sub("#", b):
+        return False
+    x, y = (np.array([float(text) for text in _FLOAT.findall(one)]) for one in (a, b))
+    before = tally.differing
+    tally.add(x, y, 0)
+    if before == 0 and tally.differing:
+        tally.first = line
+    return True
+
+
+def read_json(file: Opened) -> Document:
+    """Read one JSON value into its leaves, by the way to each; the order of keys means nothing."""
+    return _flatten([_parse(file.read_whole(_LARGEST_JSON).decode("utf-8-sig", "strict"))], lines=False)
+
+
+def read_json_lines(file: Opened) -> Document:
+    """Read one JSON value a line."""
+    if file.size > _LARGEST_JSON:
+        raise NotComparable(f"it has {file.size} bytes; more than {_LARGEST_JSON} are not read")
+    return _flatten([_parse(line) for line in file.lines() if line.strip()], lines=True)
+
+
+def _parse(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise NotComparable(f"it is no readable JSON ({exc})"[:200]) from exc
+
+
+def _flatten(values: list[object], *, lines: bool) -> Document:
+    parts = Parts()
+    for index, value in enumerate(values, 1):
+        for name, leaf in _list_leaves(f"line {index}" if lines else "", value, _MOST_DEEP):
+            parts.add(name, leaf)
+    return parts.found
+
+
+def _list_leaves(name: str, value: object, depth: int) -> Iterator[tuple[str, Scalar]]:
+    if depth == 0:
+        raise NotComparable("what it holds is nested too deep")
+    if isinstance(value, dict) and value:
+        for key, inner in sorted(value.items()):
+            yield from _list_leaves(f"{name}.{key}" if name else key, inner, depth - 1)
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from _list_leaves(f"{name}[{index}]", inner, depth - 1)
+    elif isinstance(value, dict | list):
+        yield name, "an empty object" if isinstance(value, dict) else "an empty list"
+    else:
+        assert value is None or isinstance(value, bool | int | float | str)
+        yield name, value

@@ -1,0 +1,135 @@
+"""Groups of backends that share an image, the program that runs them there, and the table of what came of it."""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[3]
+MATRIX = REPOSITORY / "tests" / "runtime" / "matrix"
+PAGE = REPOSITORY / "docs" / "backends.md"
+_BEGIN, _END = "<!-- containers: written by the tests -->\n", "<!-- end of the containers -->\n"
+_HEAD = "| backend | version | image | twice the same seed | another seed |\n|---|---|---|---|---|\n"
+
+DRIVER = '''\
+"""Run every script of the matrix in a process of its own, two at a time; how they are started is always the same."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+
+def start(name, variables):
+    command = [sys.executable, "run_%s.py" % name.split(" ")[0]]
+    return subprocess.Popen(command, env=dict(os.environ, **variables), stdout=subprocess.PIPE)
+
+
+def finish(process):
+    lines = process.communicate()[0].decode().splitlines()
+    assert process.returncode == 0, process.args
+    return json.loads(lines[-1])
+
+
+with open("scripts.json") as file:
+    scripts = sorted(json.load(file).items())
+printed, begun = {}, time.monotonic()
+for i in range(0, len(scripts), 2):
+    started = [(name, start(name, variables)) for name, variables in scripts[i : i + 2]]
+    printed.update((name, finish(process)) for name, process in started)
+    print(scripts[i][0], "%.1f s" % (time.monotonic() - begun), flush=True)
+with open("/output/printed.json", "w") as file:
+    json.dump(printed, file)
+# What a sweep compares.
+print("scripts=%d" % len(printed))
+'''
+
+
+@dataclass(frozen=True)
+class Image:
+    """A group of backends in one image: its packages, and the matrix's scripts with their variables."""
+
+    name: str
+    where: str
+    lines: tuple[str, ...]
+    scripts: dict[str, dict[str, str]]
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def fill(self, folder: Path) -> None:
+        """Put the scripts into a project's folder; its command runs the driver."""
+        for name in {script.split(" ")[0] for script in self.scripts}:
+            shutil.copyfile(MATRIX / f"run_{name}.py", folder / f"run_{name}.py")
+        shutil.copyfile(MATRIX / "harness.py", folder / "harness.py")
+        (folder / "scripts.json").write_text(json.dumps(self.scripts))
+
+
+SMALL = Image(
+    "backends-small",
+    "Debian 12, Python 3.11",
+    (
+        "packages: [numpy==2.4.6, scipy==1.17.1, scikit-learn==1.9.1, numba==0.65.1, pytensor==3.0.7,",
+        "  gymnasium==1.4.0, xgboost-cpu==3.2.0, lightgbm==4.7.0, catboost==1.2.10, jax==0.10.2, keras==3.15.1]",
+    ),
+    {
+        **{name: {} for name in ("random", "numpy", "scipy", "sklearn", "numba", "pytensor", "gymnasium")},
+        **{name: {} for name in ("xgboost", "lightgbm", "catboost", "jax")},
+        "keras on JAX": {"KERAS_BACKEND": "jax"},
+    },
+)
+TORCH = Image(
+    "backends-torch",
+    "Debian 12, Python 3.11",
+    (
+        "frameworks: {torch: 2.13.0}",
+        "packages: [numpy==2.4.6, keras==3.15.1, lightning==2.6.6, transformers==5.18.0, accelerate==1.15.0]",
+    ),
+    {
+        **{name: {} for name in ("torch", "lightning", "transformers", "accelerate")},
+        "keras on PyTorch": {"KERAS_BACKEND": "torch"},
+    },
+)
+TENSORFLOW = Image(
+    "backends-tensorflow",
+    "Debian 12, Python 3.11",
+    ("packages: [tensorflow-cpu==2.21.0]",),
+    {"tensorflow": {}, "keras on TensorFlow": {"KERAS_BACKEND": "tensorflow"}},
+)
+OLD = Image(
+    "backends-old",
+    "Debian 11, Python 3.9",
+    (
+        "base: debian:11",
+        "packages:",
+        "  list: [numpy==1.19.5, scipy==1.5.4, chainer==7.8.1, theano==1.0.5, mxnet==1.9.1, protobuf==3.20.3,",
+        "    setuptools==57.5.0, wheel==0.37.1]",
+        "  from_source: [chainer, theano]",
+        "system: [libquadmath0]",
+    ),
+    {"chainer": {}, "theano": {"THEANO_FLAGS": "cxx="}, "mxnet": {}},
+)
+PADDLE = Image(
+    "backends-paddle",
+    "Debian 12, Python 3.11",
+    ("packages: [paddlepaddle==3.3.1, setuptools==80.9.0]",),
+    {"paddle": {}},
+)
+IMAGES = (SMALL, TORCH, TENSORFLOW, OLD, PADDLE)
+
+
+def read_rows() -> dict[str, str]:
+    """Return the rows that the page has now, by their first cells."""
+    region = PAGE.read_text("utf-8").split(_BEGIN)[1].split(_END)[0]
+    return {row.split("|")[1].strip(): row for row in region.splitlines()[2:]}
+
+
+def write_rows(rows: dict[str, str]) -> None:
+    """Put these rows into the page, in the order of the images and their scripts."""
+    merged = {**read_rows(), **rows}
+    names = [name for image in IMAGES for name in image.scripts if name in merged]
+    region = _BEGIN + _HEAD + "".join(f"{merged[name]}\n" for name in names) + _END
+    text = re.sub(f"{_BEGIN}.*{_END}", lambda _: region, PAGE.read_text("utf-8"), flags=re.DOTALL)
+    PAGE.write_text(text, "utf-8", newline="\n")

@@ -1,0 +1,230 @@
+"""Formats that a library reads: HDF5, Parquet and images, by content where it is installed, by bytes where not."""
+
+import io
+import zlib
+
+import h5py
+import numpy as np
+import pyarrow
+import pytest
+from made_files import archive
+from PIL import Image
+from pyarrow import parquet
+
+from reprobox.compare import Result, Tolerance, files
+
+A = np.arange(12, dtype="float32").reshape(3, 4)
+B = A.copy()
+B[1, 2] = np.nextafter(B[1, 2], np.float32(100))
+
+
+def hdf5(fill):
+    """Return a file that ``fill`` has put something into."""
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        fill(file)
+    return stream.getvalue()
+
+
+def weights(array, **attributes):
+    """Return what Keras leaves, more or less: groups in groups, a dataset in each, names beside them."""
+
+    def fill(file):
+        file.create_dataset("layers/dense/vars/0", data=array, compression="gzip")
+        file.create_dataset("layers/dense/vars/1", data=np.arange(4))
+        file["layers"].attrs["names"] = np.array([b"dense", b"other"])
+        file.attrs.update({"config": '{"layers": []}', **attributes})
+
+    return hdf5(fill)
+
+
+def test_the_dataset_that_differs_is_named_and_measured(compare):
+    found = compare("model.weights.h5", weights(A), weights(B))
+    assert (found.format, found.result, found.parts) == ("hdf5", Result.DIFFERENT, 4)
+    (only,) = found.differences
+    assert only.part == "layers/dense/vars/0"
+    assert (only.numbers.compared, only.numbers.differing, only.numbers.max_ulp) == (12, 1, 1)
+    assert only.numbers.first == "[1, 2]"
+    assert compare("model.weights.h5", weights(A), weights(B), Tolerance(1e-6)).tolerable
+
+
+def test_how_a_dataset_is_packed_is_no_content(compare):
+    loose = hdf5(lambda file: file.create_dataset("w", data=A))
+    packed = hdf5(lambda file: file.create_dataset("w", data=A, chunks=(1, 2), compression="gzip", shuffle=True))
+    assert compare("x.h5", loose, packed).result is Result.SAME_CONTENT
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "part"),
+    [
+        ({"config": "a"}, {"config": "b"}, "@config"),
+        ({"rate": 0.5}, {"rate": 0.25}, "@rate"),
+        ({"names": ["a", "b"]}, {"names": ["a", "c"]}, "@names"),
+        ({"none": h5py.Empty("f")}, {"none": 1.0}, "@none"),
+    ],
+)
+def test_attributes_count(compare, one, other, part):
+    found = compare("x.h5", weights(A, **one), weights(A, **other))
+    assert [item.part for item in found.differences] == [part]
+
+
+def test_a_keras_archive_names_the_dataset_too(compare):
+    one, other = (archive({"model.weights.h5": weights(array), "config.json": b"{}"}) for array in (A, B))
+    found = compare("model.keras", one, other, Tolerance(1e-6))
+    assert (found.format, found.tolerable) == ("keras", True)
+    assert [item.part for item in found.differences] == ["model.weights.h5: layers/dense/vars/0"]
+
+
+def test_a_large_dataset_is_read_in_blocks(compare, monkeypatch):
+    monkeypatch.setattr("reprobox.compare.hdf5._BLOCK", 64)
+    large = np.arange(5 * 7 * 11, dtype="<i4").reshape(5, 7, 11)
+    changed = large.copy()
+    changed[3, 5, 9] = 0
+    one, other = (
+        hdf5(lambda file, array=array: file.create_dataset("w", data=array, chunks=(1, 2, 3)))
+        for array in (large, changed)
+    )
+    (only,) = compare("x.h5", one, other).differences
+    assert (only.numbers.compared, only.numbers.differing, only.numbers.first) == (large.size, 1, "[3, 5, 9]")
+
+
+def external_link(file):
+    file["out"] = h5py.ExternalLink("/etc/passwd.h5", "/x")
+    file["about"] = h5py.SoftLink("/nowhere")
+
+
+def test_links_are_compared_and_not_followed(compare):
+    found = compare("x.h5", hdf5(external_link), hdf5(lambda file: file.update({"out": h5py.SoftLink("/x")})))
+    assert any(item.part == "out" and "external link to /etc/passwd.h5: /x" in item.what for item in found.differences)
+
+
+def external_storage(file):
+    file.create_dataset("w", (100,), dtype="i1", external=[("/etc/passwd", 0, 100)])
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((3, 4), "f4")
+    layout[:] = h5py.VirtualSource("/tmp/other.h5", "w", (3, 4))
+    file.create_virtual_dataset("w", layout)
+
+
+def vast(file):
+    file.create_dataset("w", (1 << 40, 1 << 10), dtype="f8", chunks=(1, 1024))
+
+
+def vast_chunk(file):
+    file.create_dataset("w", (1 << 28,), dtype="f4", chunks=(1 << 25,))
+
+
+def shared_texts(file):
+    file.create_dataset("w", (1 << 22,), dtype=h5py.string_dtype())
+    file["w"][0] = "x" * 1000
+
+
+def deep_name(file):
+    group = file
+    for _ in range(300):
+        group = group.create_group("x" * 20)
+
+
+@pytest.mark.parametrize(
+    ("fill", "reason"),
+    [
+        (external_storage, "other files"),
+        (virtual, "other files"),
+        (vast, "more than 16 GiB"),
+        (vast_chunk, "chunks of more than"),
+        (shared_texts, "too many texts"),
+        (deep_name, "name of more than"),
+    ],
+)
+def test_what_leads_out_or_has_no_end_is_refused(compare, fill, reason):
+    found = compare("x.h5", hdf5(fill), hdf5(fill) + b"\0")
+    assert found.result is Result.NOT_COMPARABLE
+    assert reason in found.note
+
+
+def test_groups_that_hold_each_other_come_to_an_end(compare):
+    def tie(file):
+        file.create_group("a/b")
+        file["a/b/up"] = file["a"]
+        file["again"] = file["a"]
+
+    assert compare("x.h5", hdf5(tie), hdf5(tie) + b"\0").result is Result.SAME_CONTENT
+
+
+@pytest.mark.parametrize("step", [97, 389])
+def test_a_damaged_file_is_an_answer(compare, step):
+    whole = weights(A)
+    for place in range(8, len(whole), step):
+        damaged = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+        assert compare("x.h5", damaged, weights(B)).result in (Result.NOT_COMPARABLE, Result.DIFFERENT)
+        assert compare("x.h5", whole[:place], weights(B)).result in (Result.NOT_COMPARABLE, Result.DIFFERENT)
+
+
+def table(**columns):
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), stream)
+    return stream.getvalue()
+
+
+def test_parquet_is_compared_column_by_column(compare):
+    one = table(error=A[0], name=["a", "b", None, "d"])
+    found = compare("x.parquet", one, table(error=B[1], name=["a", "b", None, "e"]))
+    assert (found.format, [item.part for item in found.differences]) == ("parquet", ["error", "name"])
+    found = compare("x.parquet", table(error=A[1]), table(error=B[1]), Tolerance(1e-6))
+    assert (found.result, found.tolerable, found.differences[0].numbers.max_ulp) == (Result.DIFFERENT, True, 1)
+
+
+def test_how_a_table_was_packed_is_no_content(compare):
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table({"x": A[0]}), stream, compression="gzip", row_group_size=2)
+    assert compare("x.parquet", table(x=A[0]), stream.getvalue()).result is Result.SAME_CONTENT
+
+
+def test_a_vast_table_is_refused(compare, monkeypatch):
+    monkeypatch.setattr("reprobox.compare.optional._MOST_BYTES", 10)
+    assert "unpacks to" in compare("x.parquet", table(x=A[0]), table(x=B[1])).note
+
+
+def picture(array, **settings):
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, "png", **settings)
+    return stream.getvalue()
+
+
+PIXELS = np.arange(48, dtype="uint8").reshape(4, 4, 3)
+
+
+def test_images_are_compared_by_their_pixels(compare):
+    assert compare("x.png", picture(PIXELS), picture(PIXELS, compress_level=0)).result is Result.SAME_CONTENT
+    changed = PIXELS.copy()
+    changed[1, 2, 0] += 1
+    (only,) = compare("x.png", picture(PIXELS), picture(changed)).differences
+    assert (only.part, only.numbers.differing, only.numbers.first) == ("pixels", 1, "[1, 2, 0]")
+    found = compare("x.png", picture(PIXELS), picture(PIXELS[:, :, 0]))
+    assert "mode" in {item.part for item in found.differences}
+
+
+def test_a_picture_that_says_it_is_vast_is_refused(compare):
+    whole = picture(PIXELS)
+    head = whole[12:16] + (1 << 20).to_bytes(4, "big") * 2 + whole[24:29]
+    vast_picture = whole[:12] + head + zlib.crc32(head).to_bytes(4, "big") + whole[33:]
+    assert compare("x.png", vast_picture, whole).result is Result.NOT_COMPARABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other", "package"),
+    [
+        ("x.h5", weights(A), weights(B), "h5py"),
+        ("x.parquet", table(x=A[0]), table(x=B[1]), "pyarrow"),
+        ("x.png", picture(PIXELS), picture(PIXELS[::-1].copy()), "pillow"),
+    ],
+)
+def test_without_the_library_the_bytes_are_compared_and_it_is_said(compare, monkeypatch, name, one, other, package):
+    monkeypatch.setattr(files, "find_library", lambda name: None)
+    found = compare(name, one, other)
+    assert (found.result, found.note) == (
+        Result.DIFFERENT,
+        f"compared by bytes: to look inside, install {package}",
+    )
