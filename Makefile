@@ -23,8 +23,11 @@ lint: $(VENV)/.ready ## Style, types and the order of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(VENV)/.ready ## All checks: lint, unit tests with coverage, and every test that needs an engine
+test: $(VENV)/.ready ## Lint, unit tests with coverage, and the tests that need an engine
 	@scripts/with-engine scripts/test
+
+test-long: $(VENV)/.ready ## The tests that `make test` leaves out, because they take long
+	@scripts/with-engine scripts/test long
 
 bench: $(VENV)/.ready ## Measure the speed table, both sides in one run
 	@scripts/with-engine $(BIN)/python benchmarks/bench.py
@@ -32,4 +35,4 @@ bench: $(VENV)/.ready ## Measure the speed table, both sides in one run
 clean: ## Remove what the targets above made here
 	rm -rf $(VENV) .cache .reprobox build dist
 
-.PHONY: help setup demo lint test bench clean
+.PHONY: help setup demo lint test test-long bench clean

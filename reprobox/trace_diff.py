@@ -15,6 +15,8 @@ _FARTHEST = 2000
 """Events by which threads may change the order of a trace."""
 _RECENT = 256
 """Events before a difference that are looked at for what went into it."""
+_MOST_BYTES = 32 * 2**20
+"""Of their lines, as long as they wait to be looked at."""
 _MOST_WAITING = 200_000
 """Tensors that may wait for their partners meanwhile: whoever wrote a trace is not trusted."""
 
@@ -113,14 +115,17 @@ def compare_traces(a: Iterable[bytes], b: Iterable[bytes]) -> TraceComparison:
 
 def _skip_agreement(a: Iterator[bytes], b: Iterator[bytes]) -> tuple[int, deque[Place], Iterator[Pair]]:
     """Pass over lines that agree, most of them without parsing; return how many, the last ones' places, the rest."""
-    agreed = 0
-    lines: deque[bytes] = deque(maxlen=_RECENT)
+    agreed = size = 0
+    lines: deque[bytes] = deque()
     rest: Iterator[Pair] = iter(())
     for one, other in zip_longest(a, b):
         if one != other:
             rest = _pair_events(_chain(one, a), _chain(other, b))
             break
         lines.append(one)
+        size += len(one)
+        while len(lines) > _RECENT or size > _MOST_BYTES:
+            size -= len(lines.popleft())
         agreed += 1
     places = (_place(event) for event in map(parse_event, lines) if event is not None)
     return agreed, deque(places, maxlen=_RECENT), rest

@@ -72,6 +72,14 @@ def _read_numba(module, name):
     return {name: "%016x" % (hash((index, tuple(words))) & _MASK)}
 
 
+def _read_paddle(module, name):
+    """The processor's generator: its state as text, in which the address of an object says nothing."""
+    words = str(module.framework.core.default_cpu_generator().get_state()).split()
+    words = [word for word in words if not word.startswith("0x")]
+    # Anything as short is the name of an object.
+    return {name: hash_bytes(" ".join(words).encode("ascii"))} if len(words) > 100 else {}
+
+
 _READERS = (
     ("random", "random", _read_random),
     ("numpy", "numpy.random", _read_numpy),
@@ -79,4 +87,5 @@ _READERS = (
     ("tensorflow", "tensorflow.python.eager.context", _read_tensorflow),
     ("tf.random.Generator", "tensorflow.python.ops.stateful_random_ops", _read_tensorflow_generator),
     ("numba", "numba._helperlib", _read_numba),
+    ("paddle", "paddle", _read_paddle),
 )

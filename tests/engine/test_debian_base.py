@@ -89,6 +89,7 @@ def run_python(steps, layers, code):
 
 
 @pytest.mark.parametrize("python", _PYTHONS)
+@pytest.mark.long
 def test_a_base_is_the_same_bytes_on_other_engines(resolve, steps, daemons, tmp_path, python):
     resolved = resolve(python)
     first = make_base_layer(resolved.base, resolved.debs, steps)

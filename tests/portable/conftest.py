@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from engine.engine_packages import CACHE, unpack_packages, why_not
-from runtime.conftest import find_pythons, make_framework_venv
+from engine.engine_packages import unpack_packages, why_not
+from runtime.pythons import find_pythons
+from runtime.venvs import make_venv
 
 from reprobox.host import read_cpu
 from reprobox.plan import decide_variables
@@ -79,9 +80,7 @@ def have_packages():
     """A function: Python version, requirements -> the packages; skips where there is no such Python."""
 
     def have(version: str, *requirements: str) -> Packages:
-        if version not in find_pythons():
-            pytest.skip(f"no Python {version} on this machine")
-        python = make_framework_venv(version, requirements, CACHE / "runtime-venvs")
+        python = make_venv(version, requirements)
         (folder,) = python.parent.parent.glob("lib/python3.*/site-packages")
         return Packages(find_pythons()[version], folder)
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from runtime.venvs import TENSORFLOW, TORCH
 
 from reprobox.pins import TARGETS
 
@@ -69,7 +70,7 @@ class TestNumpy:
 
 @pytest.fixture(scope="module")
 def torch(have_packages):
-    return have_packages("3.11", "torch==2.13.0", "numpy")
+    return have_packages("3.11", *TORCH)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_torchs_three_libraries_take_the_target(torch, target, aten, mkl, onednn
 
 @pytest.fixture(scope="module")
 def tensorflow(have_packages):
-    return have_packages("3.11", "tensorflow-cpu==2.21.0")
+    return have_packages("3.11", *TENSORFLOW)
 
 
 class TestXla:

@@ -1,10 +1,11 @@
 """Programs give the same bits on processors of different makes and ages when pinned, and others when not."""
 
 import pytest
+from runtime.venvs import TORCH
 
 from .conftest import NATIVE, Bench, describe_processor
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 SQRT = {"sqrt", "network by Adam"}
 """What rests on an instruction whose result each maker chooses: docs/portable.md."""
@@ -17,7 +18,7 @@ def arrays(have_packages, qemu):
 
 @pytest.fixture(scope="module")
 def network(have_packages, qemu):
-    return Bench(have_packages("3.11", "torch==2.13.0", "numpy"), qemu, "network.py")
+    return Bench(have_packages("3.11", *TORCH), qemu, "network.py")
 
 
 def find_differences(bench, determinism, models):

@@ -5,8 +5,21 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .backend_venvs import OLD, PADDLE, SMALL, TENSORFLOW, TORCH, Group, make_group_box
-from .conftest import REPOSITORY, SEED
+from .backend_venvs import (
+    AESARA,
+    CHAINER_1,
+    KERAS_2,
+    OLD,
+    PADDLE,
+    SMALL,
+    TENSORFLOW,
+    TENSORFLOW_1,
+    TORCH,
+    Group,
+    make_group_box,
+)
+from .conftest import SEED
+from .pythons import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "backends.md"
 SCRIPTS = Path(__file__).parent / "matrix"
@@ -30,10 +43,12 @@ class Case:
     what: str = ""
     """What tells rows of one backend apart."""
     env: tuple[tuple[str, str], ...] = ()
+    script: str = ""
+    """The script's name, where it is not the backend's."""
 
     @property
     def name(self) -> str:
-        return f"{self.backend} on {self.what}" if self.what else self.backend
+        return f"{self.backend} {self.what}".rstrip()
 
 
 CASES = (
@@ -43,20 +58,24 @@ CASES = (
     Case("sklearn", SMALL),
     Case("numba", SMALL),
     Case("pytensor", SMALL),
+    Case("pytensor", AESARA, what="as Aesara"),
     Case("gymnasium", SMALL),
     Case("xgboost", SMALL),
     Case("lightgbm", SMALL),
     Case("catboost", SMALL),
     Case("jax", SMALL, "spawn"),
-    Case("keras", SMALL, "spawn", "JAX", (("KERAS_BACKEND", "jax"),)),
+    Case("keras", SMALL, "spawn", "on JAX", (("KERAS_BACKEND", "jax"),)),
     Case("torch", TORCH),
     Case("lightning", TORCH),
     Case("transformers", TORCH),
     Case("accelerate", TORCH),
-    Case("keras", TORCH, "fork", "PyTorch", (("KERAS_BACKEND", "torch"),)),
+    Case("keras", TORCH, "fork", "on PyTorch", (("KERAS_BACKEND", "torch"),)),
     Case("tensorflow", TENSORFLOW, "spawn"),
-    Case("keras", TENSORFLOW, "spawn", "TensorFlow", (("KERAS_BACKEND", "tensorflow"),)),
+    Case("keras", TENSORFLOW, "spawn", "on TensorFlow", (("KERAS_BACKEND", "tensorflow"),)),
+    Case("tensorflow", TENSORFLOW_1, "spawn", "1", script="tensorflow_1"),
+    Case("keras", KERAS_2, "spawn", "2 on TensorFlow 1", (("KERAS_BACKEND", "tensorflow"),), "keras_2"),
     Case("chainer", OLD),
+    Case("chainer", CHAINER_1, what="1"),
     # Without a compiler: what it computes is the same, and its cache would be another in each run.
     Case("theano", OLD, env=(("THEANO_FLAGS", "cxx="),)),
     Case("mxnet", OLD, "spawn"),
@@ -96,7 +115,7 @@ def _run(case: Case, root: Path, work: Path, seed: int, *arguments: str):
     """Return what the script printed, and the version that the record has of the backend."""
     box = make_group_box(case.group, root, work, seed)
     box.env.update(case.env)
-    done = box.run(str(box.python), str(SCRIPTS / f"run_{case.backend}.py"), *arguments)
+    done = box.run(str(box.python), str(SCRIPTS / f"run_{case.script or case.backend}.py"), *arguments)
     printed = json.loads(done.stdout.splitlines()[-1])
     (record,) = [one for one in box.records() if one["identity"] == [] and one["role"] in ("main", "subprocess")]
     assert record["warnings"] == []

@@ -1,27 +1,18 @@
 """Virtual environments with the backends' real packages, from the package index, kept from one test run to the next."""
 
-import hashlib
-import json
-import os
-import re
-import shutil
-import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
 
-import pytest
-
 from reprobox.determinism import decide_switches
 from reprobox.plan import decide_variables
-from reprobox.resolve.python_config import read_python_config
 from reprobox.spec.model import Spec
-from reprobox.uv import run_uv
 
-from .conftest import REPOSITORY, SEED, Box, find_pythons, hook_interpreter, make_contract
+from . import venvs
+from .conftest import SEED, Box, hook_interpreter, make_contract
 
-_NO_NETWORK = re.compile(r"dns error|failed to fetch|error sending request|connect(ion)? error|network", re.IGNORECASE)
+_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -31,15 +22,6 @@ class Group:
     name: str
     python: str
     requirements: tuple[str, ...]
-    overrides: tuple[str, ...] = ()
-    """Requirements that replace what the packages ask for themselves."""
-    lock: Lock = field(default_factory=Lock, compare=False, repr=False)
-
-    @property
-    def folder(self) -> Path:
-        kept = Path(os.environ.get("REPROBOX_TEST_CACHE") or REPOSITORY / ".cache") / "runtime-venvs"
-        digest = hashlib.sha256("\n".join(self.requirements + self.overrides).encode()).hexdigest()
-        return kept / f"{self.python}-{self.name}-{digest[:8]}"
 
 
 SMALL = Group(
@@ -57,15 +39,10 @@ SMALL = Group(
         *("xgboost-cpu==3.4.1", "lightgbm==4.7.0", "catboost==1.2.10", "jax==0.12.0.1", "keras==3.15.1"),
     ),
 )
-TORCH = Group(
-    "torch",
-    "3.11",
-    (
-        *("torch==2.13.0", "numpy==2.4.6", "keras==3.15.1"),
-        *("lightning==2.6.6", "transformers==5.18.0", "accelerate==1.15.0"),
-    ),
-)
-TENSORFLOW = Group("tensorflow", "3.11", ("tensorflow-cpu==2.21.0",))
+TORCH = Group("torch", "3.11", venvs.TORCH)
+TENSORFLOW = Group("tensorflow", "3.11", venvs.TENSORFLOW)
+TENSORFLOW_1 = Group("tensorflow1", "3.6", venvs.TENSORFLOW_1)
+KERAS_2 = Group("keras2", "3.6", venvs.KERAS_2)
 OLD = Group(
     "old",
     "3.8",
@@ -80,56 +57,23 @@ CUPY = Group("cupy", "3.12", ("cupy-cuda12x==14.2.0",))
 PADDLE = Group("paddle", "3.11", ("paddlepaddle==3.3.1", "setuptools==80.9.0"))
 
 
-def make_group_venv(group: Group) -> Path:
-    """Return the interpreter of the group's environment; the test is skipped where it cannot be made."""
-    with group.lock:
-        if not (group.folder / "installed.json").exists():
-            _install(group)
-    return group.folder / "bin" / "python"
-
-
-def _install(group: Group) -> None:
-    pythons = find_pythons()
-    if group.python not in pythons:
-        pytest.skip(f"this machine has no Python {group.python}")
-    shutil.rmtree(group.folder, ignore_errors=True)
-    subprocess.run([pythons[group.python], "-m", "venv", "--without-pip", group.folder], check=True, timeout=120)
-    config = read_python_config(os.environ, Path.home())
-    python = str(group.folder / "bin" / "python")
-    (group.folder / "overrides.txt").write_text("".join(f"{line}\n" for line in group.overrides))
-    overrides = ["--override", str(group.folder / "overrides.txt")] if group.overrides else []
-    done = run_uv(["pip", "install", "--quiet", "--python", python, *overrides, *group.requirements], config)
-    if done.code != 0 and _NO_NETWORK.search(done.stderr):
-        pytest.skip(f"the package index cannot be reached: {done.stderr.strip().splitlines()[-1]}")
-    assert done.code == 0, done.stderr
-    listed = run_uv(["pip", "list", "--quiet", "--format", "json", "--python", python], config)
-    versions = {one["name"]: one["version"] for one in json.loads(listed.stdout)}
-    (group.folder / "installed.json").write_text(json.dumps(versions))
-
-
-def _hook(group: Group, root: Path) -> None:
+def _hook(group: Group, python: Path, root: Path) -> None:
     """Hook the interpreter once: another case may be starting it while the file is written anew."""
-    with group.lock:
-        _hook_once(group, root)
+    with _lock:
+        _hook_once(group, python, root)
 
 
 @cache
-def _hook_once(group: Group, root: Path) -> None:
-    hook_interpreter(group.folder / "bin" / "python", root)
-
-
-@cache
-def read_versions(group: Group) -> dict[str, str]:
-    """Return what is installed there."""
-    return dict(json.loads((group.folder / "installed.json").read_text()))
+def _hook_once(group: Group, python: Path, root: Path) -> None:
+    hook_interpreter(python, root)
 
 
 def make_group_box(group: Group, root: Path, work: Path, seed: int = SEED) -> Box:
     """Return a box of the group's Python, with the environment and the contract of an image at the default level."""
-    python = make_group_venv(group)
-    _hook(group, root)
+    python = venvs.make_venv(group.python, group.requirements)
+    _hook(group, python, root)
     (work / "record").mkdir(parents=True)
     spec = Spec(reprobox=1, name="matrix", seed=seed, command=("true",))
-    env = decide_variables(spec, read_versions(group))
+    env = decide_variables(spec, venvs.read_versions(group.python, group.requirements))
     switches = decide_switches(spec)
     return Box(python, root, work, make_contract(seed=seed, switches=switches, env=env), {**env, "LC_ALL": "C.UTF-8"})

@@ -1,22 +1,20 @@
 """The runtime installed as in an image, in a venv of every Python that this machine has."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from .pythons import REPOSITORY, find_pythons
+from .venvs import TENSORFLOW, TORCH
+from .venvs import make_venv as install_venv
+
 RUNTIME = REPOSITORY / "reprobox" / "_runtime"
-_NAMES = tuple(f"python3.{minor}" for minor in range(6, 16))
-_ASK = "import sys; print('%d.%d' % sys.version_info[:2], sys.implementation.name)"
 
 SEED = 32
 SWITCHES = {
@@ -28,31 +26,6 @@ SWITCHES = {
     "cublas_workspace": ":4096:8",
     "fill_uninitialized_memory": False,
 }
-
-
-@lru_cache(maxsize=1)
-def find_pythons() -> dict[str, Path]:
-    """Return one CPython per minor version: from REPROBOX_TEST_PYTHONS, PATH, pyenv, and the one that runs this."""
-    found: dict[str, Path] = {}
-    for path in _list_candidates():
-        version = _ask_version(path)
-        if version:
-            found.setdefault(version, path)
-    return dict(sorted(found.items(), key=lambda item: int(item[0].split(".")[1])))
-
-
-def _list_candidates() -> list[Path]:
-    named = [Path(part) for part in os.environ.get("REPROBOX_TEST_PYTHONS", "").split(os.pathsep) if part]
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    in_path = [Path(found) for found in map(shutil.which, _NAMES) if found]
-    return [*named, Path(sys.executable), *sorted(pyenv.glob("3.*/bin/python3")), *in_path]
-
-
-def _ask_version(path: Path) -> str:
-    # A pyenv shim of a version that is not switched on answers with an error.
-    done = subprocess.run([path, "-I", "-c", _ASK], capture_output=True, text=True, check=False, timeout=60)
-    version, _, name = done.stdout.strip().partition(" ")
-    return version if done.returncode == 0 and name == "cpython" and int(version.split(".")[1]) >= 6 else ""
 
 
 @dataclass
@@ -189,31 +162,12 @@ def _make_box(python: Path, root: Path, work: Path) -> Box:
     return Box(python, root, work, make_contract())
 
 
-@cache
-def make_framework_venv(version: str, requirements: Sequence[str], kept: Path) -> Path:
-    """Return the interpreter of a venv with ``requirements``, kept in ``kept`` from one test run to the next."""
-    folder = kept / "-".join([version, *requirements]).replace("=", "")
-    done = folder / "complete"
-    if not done.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        python = folder / "bin" / "python"
-        subprocess.run([find_pythons()[version], "-m", "venv", folder], check=True, timeout=120)
-        install = [python, "-m", "pip", "install", "-q"]
-        if version == "3.6":
-            # The pip that comes with it takes wheels of packages that need a newer Python.
-            subprocess.run([*install, "--upgrade", "pip==21.3.1"], check=True, timeout=300)
-        subprocess.run([*install, *requirements], check=True, timeout=800)
-        done.touch()
-    return folder / "bin" / "python"
-
-
 @pytest.fixture
 def framework_box(runtime_root, tmp_path):
     """A function: Python version, requirements -> a box that has them."""
 
     def make(version: str, *requirements: str) -> Box:
-        kept = Path(os.environ.get("REPROBOX_TEST_CACHE") or REPOSITORY / ".cache") / "runtime-venvs"
-        python = make_framework_venv(version, requirements, kept)
+        python = install_venv(version, requirements)
         hook_interpreter(python, runtime_root)
         return _make_box(python, runtime_root, tmp_path)
 
@@ -231,11 +185,11 @@ def numpy_box(request, framework_box):
 
 @pytest.fixture
 def torch_box(framework_box):
-    return framework_box(FOUND[0], "torch==2.13.0", "numpy", "keras==3.15.1")
+    return framework_box(FOUND[0], *TORCH)
 
 
 @pytest.fixture
 def tensorflow_box(framework_box):
-    box = framework_box(FOUND[0], "tensorflow-cpu==2.21.0")
+    box = framework_box(FOUND[0], *TENSORFLOW)
     box.env["TF_CPP_MIN_LOG_LEVEL"] = "3"
     return box

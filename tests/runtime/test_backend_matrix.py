@@ -10,7 +10,7 @@ import pytest
 from .backend_matrix import CASES, NO_ROW, NOT_RUN, make_not_run_row, read_rows, run_case, write_rows
 from .test_shape import _backends
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -44,4 +44,4 @@ def test_what_cannot_be_run_is_said_to_be_so(backend, request):
 
 
 def test_every_backend_has_a_row():
-    assert {row.split(" on ")[0] for row in read_rows()} == set(_backends()) - set(NO_ROW)
+    assert {row.split(" ")[0] for row in read_rows()} == set(_backends()) - set(NO_ROW)

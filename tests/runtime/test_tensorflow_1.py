@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from .conftest import SEED, find_pythons
+from .conftest import SEED
+from .venvs import KERAS_2, TENSORFLOW_1
 
 pytestmark = pytest.mark.network
 
@@ -24,14 +25,9 @@ def draw(**options):
 two = tf1.ConfigProto(intra_op_parallelism_threads=2, allow_soft_placement=True)
 print(json.dumps([draw(), draw(), draw(config=tf1.ConfigProto()), draw(config=two)]))
 """
-OF_TENSORFLOW_1 = ("tensorflow==1.15.5", "protobuf==3.19.6")
-OF_2017 = (
-    *("tensorflow==1.1.0", "keras==2.0.3", "numpy==1.16.6"),
-    *("scipy==1.5.4", "h5py==2.10.0", "protobuf==3.19.6"),
-)
 TENSORFLOWS = {
-    "1.1.0": ("3.6", OF_2017),
-    "1.15.5": ("3.6", OF_TENSORFLOW_1),
+    "1.1.0": ("3.6", KERAS_2),
+    "1.15.5": ("3.6", TENSORFLOW_1),
     "2.5.3": ("3.8", ("tensorflow-cpu==2.5.3", "protobuf==3.19.6")),
 }
 
@@ -40,8 +36,6 @@ TENSORFLOWS = {
 def make_box(framework_box):
     def make(version):
         python, requirements = TENSORFLOWS[version]
-        if python not in find_pythons():
-            pytest.skip(f"TensorFlow {version} has wheels for Python {python}, which is not here")
         box = framework_box(python, *requirements)
         box.env.update(TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore")
         return box

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from .conftest import find_pythons
+from .backend_venvs import PADDLE, make_group_box
 from .test_tensorflow_1 import TENSORFLOWS
 from .trace_files import again, events, traced
 
@@ -213,8 +213,6 @@ class TestKeras:
     @pytest.mark.parametrize("version", TENSORFLOWS)
     def test_fit_of_older_versions_is_noted(self, framework_box, version):
         python, requirements = TENSORFLOWS[version]
-        if python not in find_pythons():
-            pytest.skip(f"TensorFlow {version} has wheels for Python {python}, which is not here")
         box = traced(framework_box(python, *requirements))
         box.env["TF_CPP_MIN_LOG_LEVEL"] = "3"
         box.script(OLD_KERAS.replace("KERAS", "import keras" if version == "1.1.0" else "from tensorflow import keras"))
@@ -246,3 +244,20 @@ for draws in (0, 0, 1):
         assert states[0] is None
         assert states[1] == states[2] != states[3]
         assert box.record()["warnings"] == []
+
+
+@pytest.mark.network
+def test_the_state_of_paddles_generator_is_noted(runtime_root, tmp_path):
+    box = traced(make_group_box(PADDLE, runtime_root, tmp_path / "box"))
+    code = """
+import paddle
+from reprobox_runtime import mark
+for draws in (0, 0, 1):
+    for _ in range(draws): paddle.rand([2])
+    mark("x", 1)
+"""
+    box.script(code)
+    first, second, drawn = (one["rng"]["paddle"] for one in events(box))
+    assert first == second != drawn
+    again(box).script(code)
+    assert [one["rng"]["paddle"] for one in events(box)] == [first, second, drawn]

@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -135,6 +136,22 @@ def test_what_has_no_partner_is_not_looked_for_without_end():
 
     found = compare_traces([event("mark", "x", 1)], endless()).divergence
     assert (found.place, found.what) == (Place("mark", "x", 1), "only A has it")
+
+
+def test_long_lines_do_not_pile_up_in_memory():
+    def lines(last):
+        for step in range(1, 300):
+            yield event("batch", "x" * 2**20, step, tensor("a", 1.0))
+        yield event("batch", "x", 300, tensor("a", last))
+
+    tracemalloc.start()
+    try:
+        found = compare_traces(lines(1.0), lines(2.0))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.divergence.agreed == 299
+    assert peak < 64 * 2**20
 
 
 def test_another_shape_is_said():

@@ -10,7 +10,9 @@ NOTE = "its data loaders draw from random and numpy"
 _FLAGS = (
     ("FLAGS_cudnn_deterministic", "deterministic_kernels", True, True),
     ("FLAGS_embedding_deterministic", "deterministic_kernels", True, 1),
+    ("FLAGS_cudnn_batchnorm_spatial_persistent", "deterministic_kernels", True, False),
     ("FLAGS_cudnn_exhaustive_search", "cudnn_benchmark", False, False),
+    ("FLAGS_cublaslt_exhaustive_search_times", "cudnn_benchmark", False, 0),
 )
 """Flag, the contract's switch, its value that asks for the flag, the flag's value."""
 

@@ -10,7 +10,7 @@ import pytest
 from backend_containers import DRIVER, IMAGES, read_rows, write_rows
 from program import call_program
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 
 @pytest.fixture(scope="module", params=IMAGES, ids=lambda image: image.name)

@@ -26,6 +26,9 @@ PUBLISHED = [
 """What the tutorial's author got of ten MLPs with Keras 2.0.3 on Theano 0.9 and seed 1, in 2017."""
 FIRST_OF_SEED_32 = 0.8588892672930397
 NAMES = [*sorted(path.parent.name for path in EXAMPLES.glob("museum-*/spec.yaml")), "leaks"]
+OFTEN = ("museum-keras-initializer", "leaks")
+VISITS = [name if name in OFTEN else pytest.param(name, marks=pytest.mark.long) for name in NAMES]
+"""Building and running the others takes long."""
 TWINS = {
     "museum-chainer-cnn": ("environment.json", "functions.json"),
     "museum-tensorflow-cnn": ("metrics.json",),
@@ -59,7 +62,7 @@ def output_of(museum, name):
     return folder / ".reprobox" / "runs" / found["runs"][0]["run"] / "output"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", VISITS)
 def test_five_runs_leave_the_same_bytes(museum, name):
     _, found = museum(name)
     assert (found["verdict"], found["agreeing"], found["level"]) == ("IDENTICAL", 5, "bitwise")
@@ -69,7 +72,7 @@ def test_five_runs_leave_the_same_bytes(museum, name):
     assert others == [one] * 4
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", VISITS)
 def test_without_determinism_some_output_differs(museum, tmp_path, name):
     folder, found = museum(name)
     spec = folder / "spec.yaml"
@@ -90,11 +93,13 @@ def read_column(path, name):
         return [float(row[name]) for row in csv.DictReader(stream)]
 
 
+@pytest.mark.long
 def test_the_tutorials_numbers_come_out_again(museum):
     errors = read_column(output_of(museum, "museum-keras-theano") / "errors.csv", "error")
     assert errors == pytest.approx(PUBLISHED, rel=1e-3, abs=0)
 
 
+@pytest.mark.long
 def test_the_same_script_runs_on_tensorflow(museum):
     errors = read_column(output_of(museum, "museum-keras-tensorflow") / "errors.csv", "error")
     assert len(set(errors)) == 10
@@ -109,6 +114,7 @@ def test_an_initializer_of_ones_own_draws_what_its_seed_gives(museum):
     assert len(set(weights)) == 3 * 4 + 4 * 1
 
 
+@pytest.mark.long
 def test_both_of_chainers_ways_leave_the_same_bytes(museum):
     output = output_of(museum, "museum-chainer-cnn")
     for kind in ("json", "npz"):
@@ -116,6 +122,7 @@ def test_both_of_chainers_ways_leave_the_same_bytes(museum):
         assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.long
 def test_the_twins_see_the_same_pictures_and_learn(museum):
     found = [
         json.loads((output_of(museum, name) / output).read_text())
@@ -138,6 +145,7 @@ def test_the_leaks_are_named_with_their_lines(museum, tmp_path):
     assert {"hash-order", "listing-order", "unseeded-generator", "completion-order", "thread-count"} <= kinds
 
 
+@pytest.mark.long
 def test_the_record_says_what_was_seeded(museum):
     folder, found = museum("museum-keras-theano")
     record = json.loads((folder / ".reprobox" / "runs" / found["runs"][0]["run"] / "run.json").read_text())

@@ -86,7 +86,13 @@ def test_folder_name_umask_locale_time_zone_and_clock_do_not_matter(project, ref
     assert reference["manifest_digest"] in done.stdout
 
 
-@pytest.mark.parametrize("name", [*KINDS, "podman"])
+OFTEN = ("docker-20.10", "docker-26.1-containerd")
+"""One engine of each kind of store; the others take long."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.long) for name in (*KINDS, "podman")]
+)
 def test_every_engine_makes_and_holds_the_same_image(name, project, reference, empty_cache, daemons):
     daemon, _ = daemons(name)
     environ = {**empty_cache, "DOCKER_HOST": daemon.host}

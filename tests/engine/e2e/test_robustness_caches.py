@@ -95,7 +95,7 @@ def test_a_disk_that_fills_up_during_downloads(project, finished, tmp_path, forg
         assert build(project, environ)["image_digest"] == finished[1]
 
 
-@pytest.mark.parametrize("room", [40, 215])
+@pytest.mark.parametrize("room", [40, pytest.param(215, marks=pytest.mark.long)])
 def test_a_disk_that_fills_up_while_a_layer_is_written(project, finished, tmp_path, room, forgotten):
     with small_disk(tmp_path / "small", "1g") as resize:
         environ = {"REPROBOX_CACHE": str(tmp_path / "small")}

@@ -90,6 +90,7 @@ def list_records(cache):
     return sorted((cache / "layers").rglob("keys/*.json"))
 
 
+@pytest.mark.long
 def test_killed_at_25_moments_and_then_not(project, private, undisturbed, index, monkeypatch, tmp_path):
     seed = random.randrange(10**6)
     print(f"seed {seed}")

@@ -7,6 +7,9 @@ import docker
 import pytest
 from program import call_program
 
+from reprobox.suspects import load_causes
+from tests.planted_leaks import plant_leaks
+
 pytestmark = pytest.mark.network
 
 LEAKS = Path(__file__).parents[3] / "examples" / "leaks"
@@ -19,6 +22,13 @@ first = [path.name for path in Path("parts").iterdir()][0]
 words = ",".join(set(names))
 random.seed(7)
 Path("/output/token.json").write_text(json.dumps({"token": secrets.token_hex(4), "random": random.random()}))
+"""
+
+MORE = """\
+import os, random, subprocess, sys
+random.seed(int.from_bytes(os.urandom(3), "big"))
+subprocess.check_call([sys.executable, "-I", "-c", "pass"])
+print(random.random(), file=open("/output/number", "w"))
 """
 
 
@@ -75,3 +85,28 @@ def test_each_classic_leak_is_named_at_level_off(tmp_path, fresh_lock):
         ),
         ("completion-order", "worker.start()"),
     }
+
+
+def test_a_leak_of_every_kind_is_named_at_bitwise(make_project, fresh_lock):
+    """The runtime's own tests have the same program; here it is in an image, and what takes several runs is added."""
+    planted, expected = plant_leaks("script.py")
+    start = planted.count("\n")
+    # One number for all runs is no reason; whatever was given a stream is one only where threads make it.
+    constant = next(place for kind, place in expected if kind == "reseeded")
+    expected = [(kind, place) for kind, place in expected if place != constant]
+    expected += [("os-entropy", f"script.py:{start + 2}"), ("reseeded", f"script.py:{start + 2}"), ("hash-order", "")]
+    folder = make_project(
+        "suspects-planted", "env: {OMP_NUM_THREADS: '1', TF_DETERMINISTIC_OPS: '1'}", script=planted + MORE
+    )
+    fresh_lock(folder)
+    try:
+        before = call_program("run", "--json", folder).json
+        (folder / "script.py").write_text(planted + MORE + "# another image\n")
+        suspects = verify(folder, "--json", "--against", before["run_dir"]).json["suspects"]
+    finally:
+        docker.APIClient().remove_image("reprobox/suspects-planted:latest", force=True)
+    found = [(one["kind"], one["where"]) for one in suspects]
+    assert found[:2] == [("environment", ""), ("reseeded", f"script.py:{start + 2}")]
+    assert sorted(found[1:]) == sorted(expected)
+    kinds = {cause.kind for cause in load_causes().values()}
+    assert {kind for kind, _ in found} == kinds

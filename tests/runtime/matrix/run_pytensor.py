@@ -1,9 +1,14 @@
-"""PyTensor's streams."""
+"""PyTensor's streams, or those of Aesara, as it was called before."""
 
 import numpy
-import pytensor
 from harness import main
-from pytensor.tensor.random.utils import RandomStream
+
+try:
+    import pytensor
+    from pytensor.tensor.random.utils import RandomStream
+except ImportError:
+    import aesara as pytensor
+    from aesara.tensor.random.utils import RandomStream
 
 
 def sample(stream):
