@@ -46,7 +46,7 @@ def examine(
     """Return every finding, the engine's first, and what the engine says of itself when one answers."""
     try:
         info = connect().info()
-        engine = (_describe_engine(info), _describe_store(info), *_describe_reach(info))
+        engine = (_describe_engine(info), _describe_store(info), *_describe_reach(info), *_describe_limits(info))
     except EngineError as exc:
         info, engine = None, (Finding("engine", Status.FAILED, exc.message, exc.hint or ""),)
     findings = (
@@ -85,6 +85,13 @@ def _describe_reach(info: EngineInfo) -> tuple[Finding, ...]:
     return (
         Finding("engine's place", Status.WARNING, "on another machine: its containers cannot see files here", hint),
     )
+
+
+def _describe_limits(info: EngineInfo) -> tuple[Finding, ...]:
+    if info.holds_limits:
+        return ()
+    detail = "this engine cannot limit a container's memory and CPUs: `resources` has no effect"
+    return (Finding("limits", Status.WARNING, detail, "use an engine of root's, or cgroup version 2 with delegation"),)
 
 
 def _describe_disk(name: str, folder: Path) -> Finding:

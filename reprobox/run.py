@@ -92,7 +92,8 @@ def run_image(
                     break
         except (Interrupted, EngineError) as error:
             stopped = error
-    record = _make_record(request, info, folder, tuple(results), stopped, log.warnings)
+    warnings = (*_list_unheld(request.spec, info), *log.warnings)
+    record = _make_record(request, info, folder, tuple(results), stopped, warnings)
     write_record(folder, record)
     if stopped is not None:
         raise stopped
@@ -115,6 +116,13 @@ def _check_engine(info: EngineInfo) -> None:
             "the engine is on another machine, where this machine's inputs and outputs cannot be mounted",
             hint="run reprobox on that machine, or unset DOCKER_HOST",
         )
+
+
+def _list_unheld(spec: Spec, info: EngineInfo) -> Iterator[str]:
+    limits = (("cpus", spec.resources.cpus), ("memory", spec.resources.memory))
+    asked = [name for name, limit in limits if limit is not None]
+    if asked and not info.holds_limits:
+        yield f"resources: {' and '.join(asked)} had no effect, since {info.name} cannot limit containers here"
 
 
 def _make_run_folder(request: RunRequest) -> Path:

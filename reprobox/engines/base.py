@@ -37,11 +37,14 @@ class EngineInfo:
     local: bool
     """Whether it sees this machine's files (a Unix socket), so that folders can be mounted."""
     rootless: bool
+    """Whether it runs as a plain user, who is root inside of its containers."""
     cpus: int
     memory: int
     """Bytes."""
     architecture: str
     cgroup_version: str
+    holds_limits: bool
+    """Whether a container's limits of memory and CPUs mean anything there."""
     gpu_runtimes: tuple[str, ...]
     init: bool
     """Whether it can put an init process in front of a container."""
@@ -77,7 +80,7 @@ class ContainerSpec:
     """``None``: the image's own entrypoint; ``()``: none at all."""
     env: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
-    """"uid:gid"; empty: the image's."""
+    """"uid:gid" as this machine counts, whoever that is inside; empty: the image's."""
     workdir: str | None = None
     mounts: tuple[Mount, ...] = ()
     network: bool = False

@@ -22,6 +22,7 @@ _INFO = EngineInfo(
     root="/nowhere",
     local=True,
     rootless=False,
+    holds_limits=True,
     cpus=2,
     memory=1 << 30,
     architecture="x86_64",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from reprobox.errors import BuildError
@@ -36,7 +36,7 @@ _SETTINGS = "etc/dpkg/dpkg.cfg.d/reprobox"
 
 def make_unpacked_layer(base: DebianBase, debs: Debs, store: LayerStore) -> Layer:
     """Return the layer with the files of a base's packages and an empty package database: enough to run dpkg."""
-    key = f"unpacked {base.architecture} {_hashes_of(base.packages)}"
+    key = f"unpacked with folders {base.architecture} {_hashes_of(base.packages)}"
     what = f"Debian {base.suite}, unpacked"
 
     def write(out: BinaryIO) -> None:
@@ -65,6 +65,18 @@ def _unpack(debs: Debs, architecture: str, tree: Tree) -> None:
                     _add_checked(tree, moved, data, what)
     for name, text in _package_database():
         tree.add(make_file(name, len(text)), text)
+    _add_folders(tree)
+
+
+def _add_folders(tree: Tree) -> None:
+    """Add the folders of licences, left out with the documentation: an engine makes up a mode for what is not named.
+
+    Docker 20.10 takes 0755 where it is root's and 0600 where it is rootless.
+    """
+    for path in tuple(tree.entries):
+        for parent in PurePosixPath(path).parents[:-1]:
+            if str(parent) not in tree.entries:
+                tree.add(make_dir(str(parent)))
 
 
 def _add_checked(tree: Tree, entry: Entry, data: EntryData | None, what: str) -> None:

@@ -23,6 +23,7 @@ from engine_packages import REPOSITORY, install_packages, unpack_packages, why_n
 from reprobox.engines.docker import connect
 from reprobox.errors import EngineError
 from reprobox.image import load_image
+from reprobox.layers.store import LayerStore
 
 
 def pytest_collection_modifyitems(items):
@@ -91,6 +92,12 @@ def layers(tmp_path_factory):
     """Make layers."""
     _need_private_engines()
     return Layers(tmp_path_factory.mktemp("layers"))
+
+
+@pytest.fixture(scope="session")
+def base_store(tmp_path_factory):
+    """Where several modules keep the bases that they make, so that each is made once."""
+    return LayerStore(tmp_path_factory.mktemp("bases"))
 
 
 @pytest.fixture(scope="session")

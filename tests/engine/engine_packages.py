@@ -49,7 +49,8 @@ def _unpack(deb: Path, root: Path, only: str) -> None:
 def install_packages(*names: str) -> None:
     """Install packages of the machine's own suite."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    argv = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names]
+    # Another test may be installing something.
+    argv = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends", *names]
     if subprocess.run(argv, env=environ, capture_output=True, timeout=600, check=False).returncode:
         subprocess.run(["apt-get", "update", "-qq"], check=True, timeout=300)
         subprocess.run(argv, env=environ, check=True, timeout=600)

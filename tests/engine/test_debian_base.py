@@ -59,8 +59,8 @@ def resolve():
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return LayerStore(tmp_path_factory.mktemp("layers"))
+def store(base_store):
+    return base_store
 
 
 @pytest.fixture(scope="module")

@@ -38,8 +38,8 @@ def mirror():
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return LayerStore(tmp_path_factory.mktemp("layers"))
+def store(base_store):
+    return base_store
 
 
 @pytest.fixture(scope="module")

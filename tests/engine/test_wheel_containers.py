@@ -8,7 +8,6 @@ from test_debian_base import Resolved
 from reprobox.layers.bytecode import ContainerCompiler
 from reprobox.layers.files import VENV_DIFFERENCES, venv_entries
 from reprobox.layers.read_tar import read_entries
-from reprobox.layers.store import LayerStore
 from reprobox.steps.debian import make_base_layer
 from reprobox.steps.runner import StepRunner
 
@@ -30,8 +29,8 @@ def resolved(request):
 
 
 @pytest.fixture(scope="module")
-def image(engine, resolved, tmp_path_factory):
-    with StepRunner(engine, LayerStore(tmp_path_factory.mktemp("layers"))) as steps:
+def image(engine, resolved, base_store):
+    with StepRunner(engine, base_store) as steps:
         yield steps.load([make_base_layer(resolved.base, resolved.debs, steps)])
 
 

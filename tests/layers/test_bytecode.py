@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,8 +13,7 @@ import pytest
 
 from reprobox.errors import BuildError
 from reprobox.layers.bytecode import ContainerCompiler, read_worker
-
-VERSIONS = ("3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+from tests.runtime.pythons import find_pythons
 
 
 class ProcessRunner:
@@ -52,18 +50,8 @@ class ProcessRunner:
             pass
 
 
-def find_pythons():
-    """Return one interpreter per version that starts: on the path, or where pyenv keeps its own."""
-    found = {"{}.{}".format(*sys.version_info): sys.executable}
-    for version in VERSIONS:
-        kept = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
-        for path in (shutil.which(f"python{version}"), *kept):
-            if path and version not in found and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
-                found[version] = str(path)
-    return found
-
-
-PYTHONS = find_pythons()
+PYTHONS = {version: str(path) for version, path in find_pythons().items() if version != "3.6"}
+"""Those that know bytecode that goes by the source's hash."""
 
 
 @pytest.fixture(params=sorted(PYTHONS))
@@ -208,11 +196,10 @@ def test_interpreter_that_fails_is_named_with_what_it_said():
 
 
 def test_python_without_hash_based_bytecode_is_refused_not_left_without_bytecode():
-    old = sorted(Path.home().glob(".pyenv/versions/3.6.*/bin/python3.6"))
-    if not old:
+    if "3.6" not in find_pythons():
         pytest.skip("no Python 3.6 here")
     with pytest.raises(BuildError, match="no hash-based bytecode"):
-        compile_with(str(old[0]), SOURCES)
+        compile_with(str(find_pythons()["3.6"]), SOURCES)
 
 
 @pytest.mark.parametrize("output", [b"", b"\0\0\0\0\0\0\0\0", b"\0\0\0\5\0\0\0\0/m.p", b"noise" * 9])

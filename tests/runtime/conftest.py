@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -145,7 +146,14 @@ def make_venv(tmp_path_factory, runtime_root):
     return make
 
 
-@pytest.fixture(params=find_pythons().items(), ids=lambda item: item[0])
+def _list_boxes():
+    """Every Python; those between the oldest, this project's own and the newest take long."""
+    pythons = list(find_pythons().items())
+    often = {pythons[0][0], pythons[-1][0], f"3.{sys.version_info[1]}"}
+    return [pytest.param(one, marks=[] if one[0] in often else pytest.mark.long, id=one[0]) for one in pythons]
+
+
+@pytest.fixture(params=_list_boxes())
 def box(request, make_venv, runtime_root, tmp_path) -> Box:
     """The default contract under each Python of this machine."""
     return _make_box(make_venv(request.param[0]), runtime_root, tmp_path)

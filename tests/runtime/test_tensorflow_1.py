@@ -66,7 +66,7 @@ def test_every_graph_is_seeded_and_every_session_has_the_threads_under_compat_v1
     _check_graphs(tensorflow_box)
 
 
-@pytest.mark.parametrize("version", TENSORFLOWS)
+@pytest.mark.parametrize("version", ["1.1.0", "1.15.5", pytest.param("2.5.3", marks=pytest.mark.long)])
 def test_every_graph_is_seeded_and_every_session_has_the_threads(make_box, version):
     drawn = _check_graphs(make_box(version))
     assert version != "1.15.5" or drawn == 0.27722787857055664

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import lzma
 import tarfile
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -15,6 +16,7 @@ from reprobox.errors import BuildError
 from reprobox.layers.deb_file import open_deb_data
 from reprobox.layers.read_tar import read_entries
 from reprobox.layers.store import LayerStore
+from reprobox.layers.tar import Kind
 from reprobox.lock import DebianBase, DebPackage
 from reprobox.steps.debian import INSTALL_SCRIPT, PACKAGES_FOLDER, list_step_files, make_unpacked_layer
 
@@ -53,6 +55,15 @@ def test_every_compression_of_debian_packages_is_read(tmp_path, suffix, compress
     assert (entry, data) == ("usr/a", b"hello")
 
 
+def test_the_folders_of_licences_are_named_though_they_are_documentation(tmp_path):
+    content = make_tar(("./usr", None), ("./usr/share/doc/a", None), ("./usr/share/doc/a/copyright", b"mine"))
+    files = unpack(tmp_path, make_deb(content))
+    folders = {path for path, (entry, _) in files.items() if entry.kind is Kind.DIR}
+    assert {"usr/share", "usr/share/doc", "usr/share/doc/a"} <= folders
+    assert {str(Path(path).parent) for path in files} - {"."} <= folders
+    assert files["usr/share/doc/a"][0].mode == 0o755
+
+
 def test_files_of_merged_folders_go_below_usr_and_the_links_are_there(tmp_path):
     deb = make_deb(make_tar(("./bin", None), ("./bin/sh", b"#!"), ("./lib/x.so", "libx.so.1"), ("./sbin/i", b"")))
     files = unpack(tmp_path, deb)
@@ -80,7 +91,8 @@ def test_hard_links_within_merged_folders_follow_their_file(tmp_path):
 def test_documentation_is_left_out_and_licences_are_kept(tmp_path):
     names = ("doc/a/README", "doc/a/copyright", "man/man1/a.1", "locale/de/a.mo", "locale/locale.alias", "doc-base/a")
     files = unpack(tmp_path, make_deb(make_tar(*((f"./usr/share/{name}", b"") for name in names))))
-    assert {path.removeprefix("usr/share/") for path in files if path.startswith("usr/share")} == {
+    below = [path for path, (entry, _) in files.items() if entry.kind is Kind.FILE and path.startswith("usr/share/")]
+    assert {path.removeprefix("usr/share/") for path in below} == {
         "doc/a/copyright",
         "locale/locale.alias",
         "doc-base/a",

@@ -5,15 +5,14 @@ from dataclasses import replace
 import pytest
 
 from reprobox.doctor import Status, examine, hide_password
-from reprobox.engines.base import EngineInfo, StoreKind
+from reprobox.engines.base import StoreKind
+from reprobox.engines.fake import FakeEngine
 from reprobox.errors import EngineError
 from reprobox.host import parse_gpu, read_cpu
 from reprobox.records import Gpu, Host
 
 HOST = Host("Linux 6", "x86_64", "A CPU", ("avx2", "sse4_2"), 2, 8 * 10**9, ())
-INFO = EngineInfo(
-    "docker", "26.1", "1.45", StoreKind.GRAPH_DRIVER, "overlay2", "/nowhere", True, False, 2, 8, "x86_64", "2", (), True
-)
+INFO = FakeEngine().info()
 
 
 class _Answers:
@@ -45,6 +44,12 @@ def test_the_store_kind_is_explained(tmp_path):
 
 def test_a_remote_engine_is_a_warning(tmp_path):
     assert find("engine's place", tmp_path, replace(INFO, local=False)).status is Status.WARNING
+
+
+def test_limits_that_are_not_held_are_a_warning(tmp_path):
+    assert find("limits", tmp_path, replace(INFO, holds_limits=False)).status is Status.WARNING
+    with pytest.raises(StopIteration):
+        find("limits", tmp_path)
 
 
 def test_a_gpu_that_the_engine_cannot_hand_on_is_a_warning(tmp_path):

@@ -1,6 +1,7 @@
 """The parts of the Docker engine that need no engine."""
 
 import os
+from dataclasses import replace
 
 import pytest
 import requests
@@ -8,9 +9,10 @@ import requests
 from reprobox.engines.base import ContainerSpec, EngineGone, Mount
 from reprobox.engines.docker import images
 from reprobox.engines.docker.config import run_config
-from reprobox.engines.docker.describe import _gpu_runtimes, _store_kind
+from reprobox.engines.docker.describe import _gpu_runtimes, _store_kind, describe_engine
 from reprobox.engines.docker.errors import refusal, translate_errors
 from reprobox.engines.docker.memory import peak_of
+from reprobox.engines.fake import FakeEngine
 from reprobox.engines.owners import is_gone, is_temporary_gone, name_owner, name_temporary
 from reprobox.layers.model import EPOCH
 
@@ -65,8 +67,26 @@ def test_a_name_that_nobody_made_here_is_left_alone(name):
     assert not is_temporary_gone(name)
 
 
-def configure(**settings):
-    return run_config(ContainerSpec("demo:1", **settings), init=True)
+INFO = FakeEngine().info()
+
+
+def configure(info=INFO, **settings):
+    return run_config(ContainerSpec("demo:1", **settings), info)
+
+
+@pytest.mark.parametrize(
+    ("info", "user", "namespace"),
+    [
+        (INFO, "7:8", None),
+        (replace(INFO, rootless=True), "0:0", None),
+        (replace(INFO, rootless=True, name="podman"), "7:8", "keep-id"),
+        (replace(INFO, name="podman"), "7:8", None),
+    ],
+)
+def test_a_rootless_engine_s_user_is_the_caller_outside(info, user, namespace):
+    config = configure(info, user="7:8")
+    assert (config["User"], config["HostConfig"].get("UsernsMode")) == (user, namespace)
+    assert configure(info)["User"] == ""
 
 
 def test_a_container_gets_nothing_that_it_was_not_given():
@@ -144,3 +164,29 @@ def test_a_full_disk_is_hinted_at():
     error = refusal("loading", "write /var/lib/docker/tmp/x:\n no space left on device")
     assert error.message == "loading: the container engine says: write /var/lib/docker/tmp/x: no space left on device"
     assert "free some disk" in error.hint
+
+
+class _Client:
+    def __init__(self, info):
+        self._info = info
+
+    def info(self):
+        return self._info
+
+    def version(self):
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("info", "rootless", "holds_limits"),
+    [
+        ({}, False, True),
+        ({"Rootless": True, "CgroupVersion": "1", "MemoryLimit": True, "CpuCfsQuota": True}, True, False),
+        ({"Rootless": True, "CgroupVersion": "2", "MemoryLimit": True, "CpuCfsQuota": True}, True, True),
+        ({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"], "CgroupVersion": "2"}, True, True),
+        ({"SecurityOptions": ["name=rootless"], "CgroupVersion": "2", "MemoryLimit": False}, True, False),
+    ],
+)
+def test_what_an_engine_says_of_being_rootless(info, rootless, holds_limits):
+    described = describe_engine(_Client(info), local=True)
+    assert (described.rootless, described.holds_limits) == (rootless, holds_limits)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from reprobox.engines.base import ContainerSpec, Mount
+from reprobox.engines.base import ContainerSpec, EngineInfo, Mount
 
 _MOST_PROCESSES = 4096
 """Enough for any training, too few for a fork bomb to take the machine down."""
 
 
-def run_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
-    """Return the body of the engine's create call; ``init`` where the engine has an init process to put in front."""
+def run_config(spec: ContainerSpec, info: EngineInfo) -> dict[str, Any]:
+    """Return the body of this engine's create call."""
+    user, namespace = _inside(spec.user, info)
     config: dict[str, Any] = {
         "Image": spec.image,
         "Hostname": "reprobox",
-        "User": spec.user,
+        "User": user,
         "Env": [f"{name}={value}" for name, value in sorted(spec.env.items())],
         "Labels": dict(spec.labels),
         "AttachStdout": True,
         "AttachStderr": True,
         "NetworkDisabled": not spec.network,
-        "HostConfig": {**_host_config(spec), "Init": init},
+        # An init process in front, where the engine has one.
+        "HostConfig": {**_host_config(spec), **namespace, "Init": info.init},
     }
     if spec.entrypoint is not None:
         config["Entrypoint"] = list(spec.entrypoint)
@@ -32,6 +34,17 @@ def run_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
     if spec.workdir is not None:
         config["WorkingDir"] = spec.workdir
     return config
+
+
+def _inside(user: str, info: EngineInfo) -> tuple[str, dict[str, str]]:
+    """Return who a user of this machine is inside, and how the engine is told to make it so.
+
+    A rootless engine runs as a plain user, who is root inside unless it maps them to themselves; Docker has no such
+    mapping. https://docs.podman.io/en/latest/markdown/podman-run.1.html#userns-mode
+    """
+    if not user or not info.rootless:
+        return user, {}
+    return (user, {"UsernsMode": "keep-id"}) if info.name == "podman" else ("0:0", {})
 
 
 def _host_config(spec: ContainerSpec) -> dict[str, Any]:

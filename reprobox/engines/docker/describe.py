@@ -19,6 +19,9 @@ def describe_engine(client: docker.APIClient, *, local: bool) -> EngineInfo:
     with translate_errors("asking the container engine about itself"):
         info: dict[str, Any] = client.info()
         version: dict[str, Any] = client.version()
+    # Docker says it among the ways it is secured, Podman in a place of its own.
+    rootless = bool(info.get("Rootless")) or any("rootless" in option for option in info.get("SecurityOptions") or ())
+    cgroup_version = info.get("CgroupVersion", "1")
     components = [one.get("Name", "") for one in version.get("Components") or ()]
     return EngineInfo(
         name="podman" if any("podman" in name.lower() for name in components) else "docker",
@@ -28,11 +31,14 @@ def describe_engine(client: docker.APIClient, *, local: bool) -> EngineInfo:
         storage_driver=info.get("Driver", ""),
         root=info.get("DockerRootDir", ""),
         local=local,
-        rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+        rootless=rootless,
         cpus=info.get("NCPU", 0),
         memory=info.get("MemTotal", 0),
         architecture=_ARCHITECTURES.get(info.get("Architecture", ""), info.get("Architecture", "")),
-        cgroup_version=info.get("CgroupVersion", "1"),
+        cgroup_version=cgroup_version,
+        # Podman says that it has limits also where a plain user's it ignores.
+        holds_limits=all(info.get(name, True) for name in ("MemoryLimit", "CpuCfsQuota"))
+        and not (rootless and cgroup_version == "1"),
         gpu_runtimes=_gpu_runtimes(info),
         init=bool(info.get("InitBinary")),
     )

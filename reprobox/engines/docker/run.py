@@ -36,7 +36,7 @@ def run_container(
             "the container engine runs on another machine and cannot see this one's folders",
             hint="unset DOCKER_HOST (or `docker context use default`) to use the engine here",
         )
-    with containers.create(run_config(spec, init=info.init)) as container:
+    with containers.create(run_config(spec, info)) as container:
         ending = _Ending(containers, container)
         with (
             attach_streams(client, container) as output,
@@ -46,7 +46,8 @@ def run_container(
             began = time.monotonic()
             containers.start(container)
             with ending.possible(), _time_limit(ending, spec.timeout):
-                memory.start()
+                if info.holds_limits:  # else there is no account of the container's own
+                    memory.start()
                 for stream, data in read_frames(output):
                     on_output(stream, data)
                 state = containers.wait(container)

@@ -21,7 +21,7 @@ SCRIPTS = {
     "flood.py": """
         import sys
         line = b'x' * 99 + b'\\n'
-        for _ in range(2000):
+        for _ in range(int(sys.argv[1]) if sys.argv[1:] else 2000):
             sys.stdout.buffer.write(line * 1000)
         print('the end')
     """,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from program import call_program
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 SCRIPT = """
 import json, os, platform, random, sys

@@ -17,7 +17,10 @@ NAMES = [name for name in ALL if name != "leaks" and not name.startswith("museum
 """The others are in test_museum.py."""
 
 
-@pytest.fixture(scope="module", params=NAMES)
+VISITS = [pytest.param(name, marks=pytest.mark.long) if name == "sequence-keras" else name for name in NAMES]
+
+
+@pytest.fixture(scope="module", params=VISITS)
 def example(request, tmp_path_factory, fresh_lock):
     """A copy of an example, built, and what five runs of it were found to be."""
     folder = tmp_path_factory.mktemp(request.param) / request.param

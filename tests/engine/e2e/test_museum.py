@@ -26,7 +26,7 @@ PUBLISHED = [
 """What the tutorial's author got of ten MLPs with Keras 2.0.3 on Theano 0.9 and seed 1, in 2017."""
 FIRST_OF_SEED_32 = 0.8588892672930397
 NAMES = [*sorted(path.parent.name for path in EXAMPLES.glob("museum-*/spec.yaml")), "leaks"]
-OFTEN = ("museum-keras-initializer", "leaks")
+OFTEN = ("leaks",)
 VISITS = [name if name in OFTEN else pytest.param(name, marks=pytest.mark.long) for name in NAMES]
 """Building and running the others takes long."""
 TWINS = {
@@ -108,6 +108,7 @@ def test_the_same_script_runs_on_tensorflow(museum):
     assert len(scripts) == 1
 
 
+@pytest.mark.long
 def test_an_initializer_of_ones_own_draws_what_its_seed_gives(museum):
     weights = read_column(output_of(museum, "museum-keras-initializer") / "weights.csv", "weight")
     assert weights[0] == pytest.approx(FIRST_OF_SEED_32, rel=1e-7, abs=0)

@@ -95,7 +95,8 @@ def test_a_disk_that_fills_up_during_downloads(project, finished, tmp_path, forg
         assert build(project, environ)["image_digest"] == finished[1]
 
 
-@pytest.mark.parametrize("room", [40, pytest.param(215, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("room", [40, 215])
 def test_a_disk_that_fills_up_while_a_layer_is_written(project, finished, tmp_path, room, forgotten):
     with small_disk(tmp_path / "small", "1g") as resize:
         environ = {"REPROBOX_CACHE": str(tmp_path / "small")}
@@ -204,6 +205,7 @@ def test_a_downloaded_wheel_with_one_flipped_byte_never_enters_an_image(project,
     assert build(project, {"REPROBOX_CACHE": str(cache)})["image_digest"] == finished[1]
 
 
+@pytest.mark.long
 def test_a_downloaded_debian_package_with_one_flipped_byte_is_had_again(project, finished, cache, forgotten):
     locked = tomllib.loads((project / "spec.lock").read_text())["base"]["package"]
     sha256 = next(package["sha256"] for package in locked if package["name"] == "libc-bin")

@@ -1,6 +1,7 @@
 """Runs that go wrong in every way a program or a person can make them: the right exit code, the record, no orphan."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -184,6 +185,19 @@ def test_two_hundred_megabytes_of_output_all_arrive(project):
     folder, _ = last_run(project)
     log = (folder / "log.txt").stat().st_size
     assert 60_000_000 < log < 70_000_000
+
+
+@pytest.mark.long
+def test_gigabytes_of_output_all_arrive_through_little_memory(project):
+    argv = [PROGRAM, "run", "--", "python", "flood.py", "25000"]
+    with subprocess.Popen(argv, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        size = sum(len(part) for part in iter(lambda: process.stdout.read(1 << 20), b""))
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert (process.returncode, size) == (0, 2_500_000_000 + len("the end\n"))
+    assert usage.ru_maxrss < 300_000  # KiB
+    folder, record = last_run(project)
+    assert (record["exit_code"], (folder / "log.txt").stat().st_size < 70_000_000) == (0, True)
 
 
 def test_ten_thousand_outputs_links_pipes_and_odd_names_are_listed_or_warned_of(project):
