@@ -90,7 +90,7 @@ def _describe_reach(info: EngineInfo) -> tuple[Finding, ...]:
 def _describe_limits(info: EngineInfo) -> tuple[Finding, ...]:
     if info.holds_limits:
         return ()
-    detail = "this engine cannot limit a container's memory and CPUs: `resources` has no effect"
+    detail = "this engine cannot limit a container: `resources` has no effect, and a fork bomb is not stopped"
     return (Finding("limits", Status.WARNING, detail, "use an engine of root's, or cgroup version 2 with delegation"),)
 
 

@@ -44,7 +44,7 @@ class EngineInfo:
     architecture: str
     cgroup_version: str
     holds_limits: bool
-    """Whether a container's limits of memory and CPUs mean anything there."""
+    """Whether a container's limits of memory, CPUs and processes mean anything there."""
     gpu_runtimes: tuple[str, ...]
     init: bool
     """Whether it can put an init process in front of a container."""

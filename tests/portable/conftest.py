@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from engine.engine_packages import unpack_packages, why_not
 from runtime.pythons import find_pythons
-from runtime.venvs import make_venv
+from runtime.venvs import install_venv
 
 from reprobox.host import read_cpu
 from reprobox.plan import decide_variables
@@ -80,7 +80,7 @@ def have_packages():
     """A function: Python version, requirements -> the packages; skips where there is no such Python."""
 
     def have(version: str, *requirements: str) -> Packages:
-        python = make_venv(version, requirements)
+        python = install_venv(version, requirements)
         (folder,) = python.parent.parent.glob("lib/python3.*/site-packages")
         return Packages(find_pythons()[version], folder)
 

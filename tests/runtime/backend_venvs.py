@@ -70,7 +70,7 @@ def _hook_once(group: Group, python: Path, root: Path) -> None:
 
 def make_group_box(group: Group, root: Path, work: Path, seed: int = SEED) -> Box:
     """Return a box of the group's Python, with the environment and the contract of an image at the default level."""
-    python = venvs.make_venv(group.python, group.requirements)
+    python = venvs.install_venv(group.python, group.requirements)
     _hook(group, python, root)
     (work / "record").mkdir(parents=True)
     spec = Spec(reprobox=1, name="matrix", seed=seed, command=("true",))

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from .pythons import REPOSITORY, find_pythons
-from .venvs import TENSORFLOW, TORCH
-from .venvs import make_venv as install_venv
+from .venvs import TENSORFLOW, TORCH, install_venv
 
 RUNTIME = REPOSITORY / "reprobox" / "_runtime"
 

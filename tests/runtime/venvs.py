@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import NoReturn
 
 import pytest
 
@@ -34,10 +35,10 @@ KERAS_2 = (
 """What several groups of tests share."""
 
 
-def make_venv(version: str, requirements: Sequence[str]) -> Path:
+def install_venv(version: str, requirements: Sequence[str]) -> Path:
     """Return the interpreter of a venv of this Python with ``requirements``, made once.
 
-    The test is skipped where this machine has no such Python or no network; on the CI neither is an excuse.
+    Where this machine has no such Python or no network the test is skipped, and fails on the CI.
     """
     folder = locate_venv(version, requirements)
     with _lock:
@@ -62,15 +63,21 @@ def read_versions(version: str, requirements: Sequence[str]) -> dict[str, str]:
 def _install(folder: Path, version: str, requirements: Sequence[str]) -> None:
     pythons = find_pythons()
     if version not in pythons:
-        pytest.skip(f"{requirements[0]} has wheels for Python {version}, which is not here")
+        _give_up(f"{requirements[0]} has wheels for Python {version}, which is not here")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([pythons[version], "-m", "venv", "--without-pip", folder], check=True, timeout=120)
     config = read_python_config(os.environ, Path.home())
     python = str(folder / "bin" / "python")
     done = run_uv(["pip", "install", "--quiet", "--python", python, *requirements], config)
-    if done.code != 0 and _NO_NETWORK.search(done.stderr) and not os.environ.get("CI"):
-        pytest.skip(f"the package index cannot be reached: {done.stderr.strip().splitlines()[-1]}")
+    if done.code != 0 and _NO_NETWORK.search(done.stderr):
+        _give_up(f"the package index cannot be reached: {done.stderr.strip().splitlines()[-1]}")
     assert done.code == 0, done.stderr
     listed = run_uv(["pip", "list", "--quiet", "--format", "json", "--python", python], config)
     versions = {one["name"]: one["version"] for one in json.loads(listed.stdout)}
     (folder / "installed.json").write_text(json.dumps(versions))
+
+
+def _give_up(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -16,7 +16,7 @@ from engine_packages import REPOSITORY
 class Somebody:
     """A user by number, with or without an entry among the machine's; skips where reprobox cannot be run as them."""
 
-    def __init__(self, number, groups=(), env=None):
+    def __init__(self, number, groups=()):
         if os.geteuid() != 0:
             pytest.skip("becoming somebody else needs root; as a plain user every other test here shows the same")
         self.number = number
@@ -24,12 +24,13 @@ class Somebody:
         os.chown(self.folder, number, number)
         paths = [str(REPOSITORY), sysconfig.get_path("purelib")]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("REPROBOX", "XDG_"))}
-        self.environ = {**kept, "HOME": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+        self.environ = {**kept, "HOME": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
         self.environ["PYTHONPATH"] = os.pathsep.join(paths)
         chosen = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
         become = ["setpriv", f"--reuid={number}", f"--regid={number}", chosen]
         # What setpriv starts itself, it still finds with root's rights.
-        self._become = [*become, "sh", "-c", 'exec "$@"', "sh"]
+        find = ["sh", "-c", 'exec "$@"', "sh"]
+        self._become, self._become_no_more = [*become, *find], [*become, "--no-new-privs", *find]
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         pythons = (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}")
         self._python = next((path for path in pythons if self._can_use(path)), None)
@@ -41,15 +42,15 @@ class Somebody:
         return self.run(python, "-c", "import reprobox.cli").returncode == 0
 
     def start(self, *argv, log):
-        """Start a program as them, in a session of its own."""
+        """Start a program as them, in a session of its own; it may use what runs with more rights than theirs."""
         command = [*self._become, *map(str, argv)]
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environ, stdout=log, stderr=log, start_new_session=True
         )
 
     def run(self, *argv):
-        """Run a program as them to its end."""
-        command = [*self._become, *map(str, argv)]
+        """Run a program as them to its end, with no rights but theirs."""
+        command = [*self._become_no_more, *map(str, argv)]
         return subprocess.run(
             command, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=900, check=False
         )

@@ -47,6 +47,8 @@ def number():
         pytest.skip(reason)
     if any(shutil.which(name) is None for name in ("newuidmap", "rootlesskit", "podman", "dockerd")):
         install_packages(*PACKAGES)
+    for command in ("userdel", "groupdel"):  # what a run left that was killed
+        subprocess.run([command, NAME], check=False, capture_output=True, timeout=30)
     subprocess.run(["groupadd", f"--gid={NUMBER}", NAME], check=True, timeout=30)
     subprocess.run(["useradd", f"--uid={NUMBER}", f"--gid={NUMBER}", "--no-create-home", NAME], check=True, timeout=30)
     yield NUMBER
@@ -65,9 +67,7 @@ def somebody(request, number, tmp_path):
     for folder in ("run", "config"):
         (user.folder / folder).mkdir()
         os.chown(user.folder / folder, number, number)
-    limits = tmp_path / "containers.conf"
-    limits.write_text(LIMITS)
-    shutil.copy(limits, user.folder)
+    (user.folder / "containers.conf").write_text(LIMITS)
     user.environ |= {
         "DOCKER_HOST": f"unix://{user.folder}/run/engine.sock",
         "XDG_RUNTIME_DIR": str(user.folder / "run"),
