@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 
-from reprobox.engines.base import Engine
+from reprobox.engines.base import GRACE, Engine
 from reprobox.errors import Interrupted
 from reprobox.records import RunRecord
 from reprobox.run import RunRequest, run_image
@@ -30,7 +31,7 @@ def run_fleet(
     """Run every request, as many at once as there are connections to the engine.
 
     ``on_done`` gets each run's number and result in this thread as soon as it ends, and says whether to go on: else
-    what still runs is killed. What the programs print is in the runs' logs only.
+    what still runs is ended. What the programs print is in the runs' logs only.
     """
     stopped = Event()
     spare: SimpleQueue[Engine] = SimpleQueue()
@@ -58,9 +59,13 @@ def run_fleet(
 
 
 def _end_all(futures: Sequence[Future[Ran]], engines: Sequence[Engine]) -> None:
-    """Kill what runs until nothing does; another Ctrl-C meanwhile changes nothing."""
+    """Ask what runs to end, then kill until nothing runs; another Ctrl-C meanwhile only ends the asking."""
     for future in futures:
         future.cancel()
+    with suppress(KeyboardInterrupt):
+        for engine in engines:
+            engine.stop_containers(gently=True)
+        wait(futures, timeout=GRACE)
     while any(not future.done() for future in futures):
         try:
             for engine in engines:

@@ -65,6 +65,8 @@ class EngineRecord:
     api_version: str
     store: str
     storage_driver: str
+    rootless: bool = False
+    """Whether it ran as a plain user."""
 
 
 @dataclass(frozen=True)

@@ -310,7 +310,9 @@ def _make_record(
         gpu=request.gpu,
         network=spec.network,
         host=request.host,
-        engine=EngineRecord(info.name, info.version, info.api_version, info.store.value, info.storage_driver),
+        engine=EngineRecord(
+            info.name, info.version, info.api_version, info.store.value, info.storage_driver, info.rootless
+        ),
         inputs={name: entry.sha256 for name, entry in sorted(spec.inputs.items())},
         stages=_add_peaks(stages, runtime),
         exit_code=stopped.exit_code if stopped else failed,

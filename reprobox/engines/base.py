@@ -10,6 +10,9 @@ from typing import BinaryIO, Protocol
 
 from reprobox.errors import EngineError
 
+GRACE = 2
+"""Seconds between asking a container to end and ending it."""
+
 
 class EngineGone(EngineError):
     """The engine stopped answering in the middle of something."""
@@ -184,8 +187,11 @@ class Runner(Protocol):
 class Engine(ImageStore, Runner, Protocol):
     """A whole engine."""
 
-    def stop_containers(self) -> None:
-        """Kill what this process runs here, from whichever thread; for the end of an interrupted command."""
+    def stop_containers(self, *, gently: bool = False) -> None:
+        """Kill what this process runs here, from whichever thread; for the end of an interrupted command.
+
+        ``gently`` sends SIGTERM instead, so that a program can put away what it holds.
+        """
 
     def info(self) -> EngineInfo:
         """Ask the engine about itself."""

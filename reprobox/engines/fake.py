@@ -200,7 +200,7 @@ class FakeEngine:
             raise BuildError(f"`{' '.join(argv)[:200]}` failed with exit code {code}")
         yield _write_members(left)
 
-    def stop_containers(self) -> None:
+    def stop_containers(self, *, gently: bool = False) -> None:
         """Do nothing: the fake's programs end by themselves."""
 
     def _step(

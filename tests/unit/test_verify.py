@@ -241,26 +241,27 @@ def test_two_run_at_once_on_two_engines(verify):
 
 
 def test_what_still_runs_is_stopped_when_another_fails(verify):
-    failing, ended = threading.Event(), threading.Event()
-    numbers = count()
+    meeting, ended = threading.Barrier(2, timeout=10), threading.Event()
+    numbers, asked = count(), []
 
     def program(call):
+        meeting.wait()
         if next(numbers) == 0:
-            failing.set()
             return 1
-        failing.wait(10)
         ended.wait(10)
         return 137
 
-    def stop(self):
-        ended.set()
+    def stop(self, *, gently=False):
+        asked.append(gently)
+        if not gently:  # a program that does not listen
+            ended.set()
 
     Engine.stop_containers = stop
     try:
         done = verify(program, runs=2, engines=2)
     finally:
         del Engine.stop_containers
-    assert ended.is_set()
+    assert asked[:3] == [True, True, False]
     assert len(done.rows) == 1
 
 

@@ -61,12 +61,12 @@ class Containers:
         with suppress(EngineError), translate_errors("stopping the container"):
             self._client.kill(container, number.name)
 
-    def stop_all(self) -> None:
-        """Kill every container of this process, so that the threads that wait for them return."""
+    def stop_all(self, number: signal.Signals) -> None:
+        """Send a signal to every container of this process, so that the threads that wait for them return."""
         with self._lock:
             live = tuple(self._live)
         for container in live:
-            self.send_signal(container, signal.SIGKILL)
+            self.send_signal(container, number)
 
     def wait(self, container: str) -> dict[str, Any]:
         """Wait for the container's end and return its state as the engine describes it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -101,6 +102,6 @@ class DockerEngine:
         """Run a build step and yield its file system; see ``engines.base.Runner``."""
         return self._steps.export_step(image, argv, files=files, env=env, on_output=on_output, timeout=timeout)
 
-    def stop_containers(self) -> None:
-        """Kill what this process runs here, from whichever thread; for the end of an interrupted command."""
-        self._containers.stop_all()
+    def stop_containers(self, *, gently: bool = False) -> None:
+        """End what this process runs here; see ``engines.base.Engine``."""
+        self._containers.stop_all(signal.SIGTERM if gently else signal.SIGKILL)

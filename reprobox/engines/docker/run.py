@@ -11,16 +11,13 @@ from types import FrameType
 
 import docker
 
-from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo
+from reprobox.engines.base import GRACE, ContainerResult, ContainerSpec, EngineInfo
 from reprobox.engines.docker.attach import attach_streams, read_frames
 from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.memory import MemoryWatch
 from reprobox.engines.docker.signals import PASSED_ON, SENT_FOR, list_heard
 from reprobox.errors import EngineError, Interrupted
-
-_GRACE = 2
-"""Seconds between asking a container to end and ending it."""
 
 
 def run_container(
@@ -119,7 +116,7 @@ class _Ending:
 
     def _stop(self, number: signal.Signals) -> None:
         self._send(number)
-        if not self._ended.wait(_GRACE):
+        if not self._ended.wait(GRACE):
             self._kill()
 
     def _kill(self) -> None:

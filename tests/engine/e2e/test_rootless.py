@@ -113,6 +113,7 @@ def test_the_image_is_root_s_and_what_runs_leave_is_the_user_s(somebody, make_pr
     expected = "0" if somebody.engine == "docker" else str(somebody.number)
     assert (run / "log.txt").read_text().split() == [expected, "0" * 16]
     record = json.loads((run / "run.json").read_text())
+    assert record["engine"]["rootless"] is True
     if not Path("/sys/fs/cgroup/cgroup.controllers").exists():  # version 1, which no plain user has a say in
         assert [one for one in record["warnings"] if one.startswith("resources: memory had no effect")]
     assert 1 << 20 < record["stages"][0]["peak_memory"] < 500 << 20

@@ -22,7 +22,16 @@ print(f'loss={loss}')
 """,
     "fail.py": "raise SystemExit(3)\n",
     "fill.py": "stream = open('/output/big', 'wb')\nfor _ in range(50):\n    stream.write(bytes(10**6))\n",
-    "sleep.py": "import time\ntime.sleep(120)\n",
+    "sleep.py": """
+import signal, sys, time
+def save(*_):
+    with open('/output/checkpoint', 'w') as stream:
+        stream.write('saved')
+    sys.exit()
+signal.signal(signal.SIGTERM, save)
+open('/output/up', 'w').close()
+time.sleep(120)
+""",
     "wait.py": "import time\ntime.sleep(5)\nopen('/output/done', 'w').close()\n",
 }
 
@@ -58,6 +67,10 @@ def verify(project, *arguments, code=0):
 def count_containers():
     found = docker.APIClient().containers(all=True, filters={"label": "reprobox.run"})
     return sum(one["Image"].find("verify-runs") >= 0 for one in found)
+
+
+def find_up(project):
+    return set((project / ".reprobox" / "runs").glob("*/output/up"))
 
 
 def newest_records(project, count):
@@ -140,9 +153,10 @@ def test_a_full_disk_ends_it_in_one_message(make_project, project, spec_with, jo
 def test_an_interruption_stops_every_container_and_is_recorded(project, spec_with, jobs):
     spec_with("sleep.py")
     argv = [PROGRAM, "verify", "--jobs", str(jobs)]
+    before = find_up(project)
     with subprocess.Popen(argv, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
-        while count_containers() < jobs and time.monotonic() < deadline:
+        while len(new := find_up(project) - before) < jobs and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
@@ -152,6 +166,7 @@ def test_an_interruption_stops_every_container_and_is_recorded(project, spec_wit
     assert err.rstrip().endswith("error: interrupted")
     assert "Traceback" not in out + err
     assert count_containers() == 0
+    assert [path.with_name("checkpoint").read_text() for path in new] == ["saved"] * jobs
     assert {record["exit_code"] for record in newest_records(project, jobs)} == {130}
     kept = max((project / ".reprobox" / "verify").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     assert json.loads(kept.read_text())["reason"] == "interrupted after 0 of 5 runs"
