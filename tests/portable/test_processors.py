@@ -1,7 +1,7 @@
 """Programs give the same bits on processors of different makes and ages when pinned, and others when not."""
 
 import pytest
-from runtime.venvs import TORCH
+from runtime.venvs import TENSORFLOW, TORCH
 
 from .conftest import NATIVE, Bench, describe_processor
 
@@ -19,6 +19,16 @@ def arrays(have_packages, qemu):
 @pytest.fixture(scope="module")
 def network(have_packages, qemu):
     return Bench(have_packages("3.11", *TORCH), qemu, "network.py")
+
+
+@pytest.fixture(scope="module")
+def tensors(have_packages, qemu):
+    return Bench(have_packages("3.11", *TENSORFLOW), qemu, "tensors.py")
+
+
+@pytest.fixture(scope="module")
+def functions(have_packages, qemu):
+    return Bench(have_packages("3.11", "jax"), qemu, "functions.py")
 
 
 def find_differences(bench, determinism, models):
@@ -67,3 +77,25 @@ class TestTorch:
     def test_with_the_baseline_old_and_new_agree_on_all_but_square_roots(self, network):
         models = ["Nehalem", NATIVE]
         assert find_differences(network, "{level: portable, cpu: baseline}", models) <= SQRT
+
+
+class TestTensorflow:
+    def test_without_pins_an_older_processor_computes_otherwise(self, tensors):
+        differing = find_differences(tensors, "bitwise", [native_or("Haswell", "avx2"), "Nehalem"])
+        assert {"product", "exp", "perceptron by SGD"} <= differing
+        assert not {"uniform", "shuffle"} & differing
+
+    def test_two_makers_agree(self, tensors):
+        models = ["EPYC-Rome", native_or("Haswell", "avx2")]
+        assert find_differences(tensors, "{level: portable, cpu: avx2}", models) == set()
+
+
+class TestJax:
+    def test_without_pins_an_older_processor_computes_otherwise(self, functions):
+        differing = find_differences(functions, "bitwise", [native_or("Haswell", "avx2"), "Nehalem"])
+        assert {"product", "exp", "perceptron by SGD"} <= differing
+        assert not {"uniform", "permutation"} & differing
+
+    def test_two_makers_agree(self, functions):
+        models = ["EPYC-Rome", native_or("Haswell", "avx2")]
+        assert find_differences(functions, "{level: portable, cpu: avx2}", models) == set()

@@ -100,7 +100,7 @@ def test_killed_at_25_moments_and_then_not(project, private, undisturbed, index,
     environ = {**environ, **make_cache(cache)}
     lock = (project / "spec.lock").read_bytes()
     images = {one["Id"] for one in client.images(all=True)}
-    moments, cut = [], 0
+    moments, cut, told = [], 0, tmp_path / "told"
     slow = index.sha256(SLOW)
     partial = cache / "blobs" / "sha256" / slow[:2] / f"{slow}.part"
     monkeypatch.setattr(index.habits, "delay", 0.2)  # some five seconds for the whole file
@@ -117,13 +117,13 @@ def test_killed_at_25_moments_and_then_not(project, private, undisturbed, index,
         moment = chance.uniform(1, 16) if len(moments) % 5 == 0 else chance.uniform(0.2, 4)
         if downloads:
             partial.unlink(missing_ok=True)
-            ended = kill_after(60, [PROGRAM, command, project], environ, sooner=lambda: size(partial) > 0)
+            ended = kill_after(60, [PROGRAM, command, project], environ, told, lambda: size(partial) > 0)
             cut += size(partial) > 0
         else:
-            ended = kill_after(moment, [PROGRAM, command, project], environ)
+            ended = kill_after(moment, [PROGRAM, command, project], environ, told)
         name = f"{command} {'downloading' if downloads else f'{moment:.2f}'}"
         moments.append(f"{name}{'' if ended is None else f' (ended with {ended})'}")
-        assert ended in (None, 0), moments
+        assert ended in (None, 0), f"{moments}\n{told.read_text(errors='replace')[-2000:]}"
         assert not (project / "spec.lock").exists() or (project / "spec.lock").read_bytes() == lock
     print(f"killed: {', '.join(moments)}")
     assert cut, "no kill came in the middle of a download"
@@ -147,15 +147,19 @@ def forget_image(client):
         client.remove_image("reprobox/robust-crashes:latest", force=True)
 
 
-def kill_after(seconds, argv, environ, sooner=lambda: False):
-    """Kill a command with its children, or ``sooner``, once that is true; return its exit code when it ended before."""
-    process = subprocess.Popen(
-        argv,
-        env={**os.environ, **environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def kill_after(seconds, argv, environ, told, sooner=lambda: False):
+    """Kill a command with its children, or ``sooner``, once that is true; return its exit code when it ended before.
+
+    What it says goes to the file ``told``.
+    """
+    with told.open("wb") as stream:
+        process = subprocess.Popen(
+            argv,
+            env={**os.environ, **environ},
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+            start_new_session=True,
+        )
     end = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < end and not sooner():
         time.sleep(0.005)
@@ -242,13 +246,13 @@ def test_an_interrupted_build_removes_what_it_started(make_project, private, tmp
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
         assert (process.returncode, "Traceback" in err) == (130, False), err
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15  # and not the 120 seconds that it sleeps
         assert leftovers(private[1]) == ([], [])
         assert not [name for name in list_files(tmp_path / "cache" / "layers") if "/tmp/" in name]
 
 
 def wait_until(condition):
-    for _ in range(600):
+    for _ in range(1800):
         if condition():
             return
         time.sleep(0.1)

@@ -98,7 +98,7 @@ def test_a_signal_ends_the_run_at_once_and_is_recorded(project, number, name):
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
         seconds = time.monotonic() - began
-    assert (process.returncode, seconds < 5) == (130, True), (out, err)
+    assert (process.returncode, seconds < 10) == (130, True), (out, err)
     assert err.startswith("error: stopped by") or "\nerror: stopped by" in err, err
     assert ("KeyboardInterrupt" in err) == (number == signal.SIGINT and name == "steady.py")
     assert not own_frames(err), err
@@ -132,7 +132,7 @@ def test_a_signal_at_any_moment_ends_it_with_130_and_leaves_nothing(project):
             began = time.monotonic()
             _, err = process.communicate(timeout=60)
             told = f"{number.name} after {moment:.3f} s: exit code {process.returncode}\n{err}"
-            assert time.monotonic() - began < 5, told
+            assert time.monotonic() - began < 10, told
             assert process.returncode == 130, told
             assert not own_frames(err), told
         assert count_containers(project) == 0, told
@@ -165,7 +165,7 @@ def test_a_run_over_its_time_is_stopped_and_recorded(project, with_lines, name):
     assert (done.code, record["stages"][0]["timed_out"]) == (7, True)
     assert record["exit_code"]
     assert "resources.timeout" in done.stderr
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 30  # and not the 120 seconds that it sleeps
 
 
 def test_a_run_over_its_memory_is_recorded_as_that(project, with_lines):

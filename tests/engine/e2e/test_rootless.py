@@ -83,13 +83,17 @@ def somebody(request, number, tmp_path):
         yield user
     finally:
         subprocess.run(["pkill", "-u", str(number)], check=False, timeout=30)
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            subprocess.run(["pkill", "-KILL", "-u", str(number)], check=False, timeout=30)
+            process.wait(timeout=60)
         unmount_below(user.folder)
         user.leave()
 
 
 def wait_for(host, log):
-    for _ in range(300):
+    for _ in range(1200):
         try:
             connect({"DOCKER_HOST": host})
         except EngineError:

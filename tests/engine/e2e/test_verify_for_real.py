@@ -32,7 +32,7 @@ signal.signal(signal.SIGTERM, save)
 open('/output/up', 'w').close()
 time.sleep(120)
 """,
-    "wait.py": "import time\ntime.sleep(5)\nopen('/output/done', 'w').close()\n",
+    "wait.py": "import time\ntime.sleep(8)\nopen('/output/done', 'w').close()\n",
 }
 
 
@@ -162,7 +162,7 @@ def test_an_interruption_stops_every_container_and_is_recorded(project, spec_wit
         began = time.monotonic()
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20  # and not the 120 seconds that they sleep
     assert err.rstrip().endswith("error: interrupted")
     assert "Traceback" not in out + err
     assert count_containers() == 0

@@ -129,7 +129,7 @@ def test_a_daemon_that_ignores_every_signal_does_not_outlive_the_run(project):
     began = time.monotonic()
     done, _, record = run(project, "daemon.py")
     assert (done.code, record["exit_code"]) == (0, 0), done.stderr
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60  # and not the 300 seconds that it sleeps
     assert "left a daemon" in done.stdout
 
 
