@@ -10,6 +10,7 @@ import typer
 
 from reprobox.cli_app import (
     DEFAULT_SPEC,
+    GpuOption,
     JsonOption,
     SpecArgument,
     app,
@@ -23,13 +24,14 @@ from reprobox.cli_diff import diff_command
 from reprobox.cli_sweep import sweep_command
 from reprobox.cli_verify import verify_command
 from reprobox.errors import UsageError
+from reprobox.gpus.selection import join_option, parse_selection
 from reprobox.streams import write_line
 
 
 def main() -> None:
     """Run the program; what stands behind ``--`` is a command for the container, not for us."""
     arguments, command = split_command(sys.argv[1:])
-    app(args=arguments, obj=command)
+    app(args=join_option(arguments), obj=command)
 
 
 @app.command("init")
@@ -111,7 +113,7 @@ def build_command(spec: SpecArgument = DEFAULT_SPEC, as_json: JsonOption = False
 def run_command(
     context: typer.Context,
     spec: SpecArgument = DEFAULT_SPEC,
-    gpu: Annotated[bool, typer.Option("--gpu", help="Give the container the NVIDIA GPUs.")] = False,
+    gpu: GpuOption = "none",
     stage: Annotated[
         str, typer.Option("--stage", metavar="NAME", help="Run only this stage: prepare, train or predict.")
     ] = "",
@@ -136,8 +138,9 @@ def run_command(
         raise UsageError("--stage and a command behind -- exclude each other", hint="leave one of them out")
     if earlier and not stage:
         raise UsageError("--from goes with --stage", hint="say which stage is to go on from that run")
+    gpus = parse_selection(gpu)
     outcome = run_project(
-        project, settings, gpu=gpu, stage=stage, earlier=earlier, command=command, quiet_stdout=as_json
+        project, settings, gpus=gpus, stage=stage, earlier=earlier, command=command, quiet_stdout=as_json
     )
     if as_json:
         print_json(outcome.to_json())

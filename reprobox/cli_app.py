@@ -44,6 +44,10 @@ app = typer.Typer(
 
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, or the folder it is in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else goes to stderr.")]
+GpuOption = Annotated[
+    str,
+    typer.Option("--gpu", metavar="[WHICH]", help="Run on NVIDIA GPUs: all of them, or those named: 0,1; none."),
+]
 DEFAULT_SPEC = Path("spec.yaml")
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli_app import DEFAULT_SPEC, JsonOption, SpecArgument, open_spec, print_json, say
+from reprobox.cli_app import DEFAULT_SPEC, GpuOption, JsonOption, SpecArgument, open_spec, print_json, say
+from reprobox.gpus.selection import parse_selection
 
 
 def sweep_command(
@@ -14,7 +15,7 @@ def sweep_command(
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=100_000, help="How many, besides the spec's own.")] = 30,
     metric: Annotated[str, typer.Option("--metric", metavar="NAME", help="Look at this metric only.")] = "",
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, help="How many runs at once.")] = 1,
-    gpu: Annotated[bool, typer.Option("--gpu", help="Give the container the NVIDIA GPUs.")] = False,
+    gpu: GpuOption = "none",
     as_json: JsonOption = False,
 ) -> None:
     """Run many seeds and show how the metrics spread.
@@ -32,7 +33,7 @@ def sweep_command(
         seeds=seeds,
         metric=metric,
         jobs=jobs,
-        gpu=gpu,
+        gpus=parse_selection(gpu),
         on_run=lambda run, known: say(describe_seed_run(run, metric, known)),
     )
     if as_json:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reprobox.cli_app import DEFAULT_SPEC, JsonOption, SpecArgument, open_spec, print_json, say
+from reprobox.cli_app import DEFAULT_SPEC, GpuOption, JsonOption, SpecArgument, open_spec, print_json, say
 from reprobox.errors import RunError, UsageError
+from reprobox.gpus.selection import parse_selection
 from reprobox.streams import write_line
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def verify_command(
     ] = "",
     cost: Annotated[bool, typer.Option("--cost", help="Also time the level off: what determinism costs.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Fingerprint steps, to name the first that parts.")] = False,
-    gpu: Annotated[bool, typer.Option("--gpu", help="Give the containers the NVIDIA GPUs.")] = False,
+    gpu: GpuOption = "none",
     as_json: JsonOption = False,
 ) -> None:
     """Run it N times and prove that the runs agree.
@@ -44,7 +45,7 @@ def verify_command(
     from reprobox.verify_text import describe_row, describe_verification
     from reprobox.workflow import verify_project
 
-    options = VerifyOptions(runs, jobs, against, _parse_tolerance(tolerance), cost, trace, gpu)
+    options = VerifyOptions(runs, jobs, against, _parse_tolerance(tolerance), cost, trace, parse_selection(gpu))
     project, settings = open_spec(spec)
     show = say if as_json else _print
     found = verify_project(project, settings, options, lambda row: show(describe_row(row, runs)))

@@ -6,13 +6,14 @@ import os
 import shutil
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from reprobox.engines.base import Engine, EngineInfo
 from reprobox.errors import EngineError
+from reprobox.findings import Finding, Status
+from reprobox.gpus.driver import Driver
+from reprobox.gpus.preflight import Surroundings, describe_gpus
 from reprobox.records import Host
 from reprobox.sizes import format_size
 
@@ -22,26 +23,8 @@ _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUN
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
-class Status(StrEnum):
-    """How a finding is to be taken."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at."""
-
-    name: str
-    status: Status
-    detail: str
-    hint: str = ""
-
-
 def examine(
-    connect: Callable[[], Engine], host: Host, cache: Path, environ: Mapping[str, str]
+    connect: Callable[[], Engine], host: Host, driver: Driver, toolkit: str, cache: Path, environ: Mapping[str, str]
 ) -> tuple[tuple[Finding, ...], EngineInfo | None]:
     """Return every finding, the engine's first, and what the engine says of itself when one answers."""
     try:
@@ -58,7 +41,7 @@ def examine(
             else ()
         ),
         _describe_cpu(host),
-        _describe_gpu(host, info),
+        *describe_gpus(Surroundings(driver, info, toolkit)),
         _describe_proxy(environ),
         _describe_ca(environ),
     )
@@ -110,16 +93,6 @@ def _describe_cpu(host: Host) -> Finding:
         (flag for flag in ("avx512f", "avx2", "avx", "sse4_2") if flag in host.cpu_flags), "no vector flags seen"
     )
     return Finding("CPU", Status.OK, f"{host.cpu_model}, {host.cpus} usable, {wide}, {format_size(host.memory)} memory")
-
-
-def _describe_gpu(host: Host, info: EngineInfo | None) -> Finding:
-    if not host.gpus:
-        return Finding("GPU", Status.OK, "none here: runs use the CPU")
-    names = ", ".join(f"{gpu.name} (driver {gpu.driver})" for gpu in host.gpus)
-    if info is not None and not info.gpu_runtimes:
-        hint = "install the NVIDIA container toolkit, register it with the engine and restart the engine"
-        return Finding("GPU", Status.WARNING, f"{names}, but the engine cannot hand it to containers", hint)
-    return Finding("GPU", Status.OK, names)
 
 
 def _describe_proxy(environ: Mapping[str, str]) -> Finding:

@@ -48,6 +48,12 @@ def find_peak_memory(record: RuntimeRecord, stage: str = "") -> int | None:
     return max((size for size in sizes if 0 <= size < 2**63), default=None)
 
 
+def find_gpu_use(record: RuntimeRecord) -> bool | None:
+    """Whether any process used a GPU; ``None`` where no process came to say."""
+    said = [gpu for fragment in record.processes if isinstance(gpu := fragment.get("gpu"), dict)]
+    return any(gpu.get("used") is True for gpu in said) if said else None
+
+
 def merge_suspects(record: RuntimeRecord) -> tuple[Suspect, ...]:
     """Add up what the processes noted, by kind and place; the most frequent first."""
     merged: dict[tuple[str, str], Suspect] = {}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from reprobox.process import run_program
 from reprobox.records import Gpu, Host
 
 
-def read_host() -> Host:
-    """Ask the kernel and, where there is one, the NVIDIA driver."""
+def read_host(gpus: Sequence[Gpu]) -> Host:
+    """Ask the kernel; ``gpus`` are what the driver says there are."""
     model, flags = read_cpu(_read("/proc/cpuinfo"))
     return Host(
         kernel=f"{platform.system()} {platform.release()}",
@@ -21,7 +20,7 @@ def read_host() -> Host:
         cpu_flags=flags,
         cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory=_total_memory(),
-        gpus=read_gpus(),
+        gpus=tuple(gpus),
     )
 
 
@@ -34,22 +33,6 @@ def read_cpu(cpuinfo: str) -> tuple[str, tuple[str, ...]]:
             fields.setdefault(key.strip(), value.strip())
     flags = fields.get("flags") or fields.get("Features", "")
     return fields.get("model name", ""), tuple(sorted(flags.split()))
-
-
-def read_gpus() -> tuple[Gpu, ...]:
-    """Return the GPUs that ``nvidia-smi`` lists; none where there is no such program or no driver."""
-    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        done = run_program(query, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return tuple(parse_gpu(line) for line in done.stdout.splitlines() if line.count(",") == 2) if done.code == 0 else ()
-
-
-def parse_gpu(line: str) -> Gpu:
-    """Read one line of ``nvidia-smi``'s CSV; its memory is in MiB."""
-    name, driver, memory = (part.strip() for part in line.split(","))
-    return Gpu(name, driver, int(memory) * 2**20 if memory.isdigit() else 0)
 
 
 def _total_memory() -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from reprobox.doctor import Finding, Status
 from reprobox.engines.base import EngineInfo
 from reprobox.errors import EngineError, RunError
+from reprobox.findings import Finding, Status
 from reprobox.layers.model import Layer
 from reprobox.records import RunRecord
 

@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from reprobox.doctor import Finding, Status
 from reprobox.errors import ReproboxError
+from reprobox.findings import Finding, Status
 from reprobox.http import HttpConfig, describe_failure, hide_secrets, open_session, open_url
 from reprobox.resolve.base import choose_mirror
 from reprobox.resolve.python_config import read_python_config

@@ -71,7 +71,7 @@ def _describe_host(record: RunRecord) -> dict[str, str]:
         "cpu": host.cpu_model,
         "cpu flags": f"{len(host.cpu_flags)} of them" if host.cpu_flags else "",
         "architecture": host.architecture,
-        "gpus": ", ".join(f"{gpu.name} (driver {gpu.driver})" for gpu in host.gpus) if record.gpu else "",
+        "gpus": ", ".join(f"{gpu.name} (driver {gpu.driver})" for gpu in record.gpus),
         "cpus": str(host.cpus),
         "memory": str(host.memory),
         "kernel": host.kernel,
@@ -81,7 +81,7 @@ def _describe_host(record: RunRecord) -> dict[str, str]:
 def _describe_engine(record: RunRecord) -> dict[str, str]:
     engine = record.engine
     network = "on" if record.network else "off"
-    return {"engine": f"{engine.name} {engine.version}", "gpu": str(record.gpu), "network": network}
+    return {"engine": f"{engine.name} {engine.version}", "gpu": str(bool(record.gpus)), "network": network}
 
 
 def _describe_runtime(record: RunRecord) -> dict[str, str]:

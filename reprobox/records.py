@@ -17,6 +17,16 @@ class Gpu:
     driver: str
     memory: int
     """Bytes."""
+    index: int = 0
+    """Its number on the machine."""
+    uuid_sha256: str = ""
+    """Hex; tells whether two runs had the same card, without naming it."""
+    compute_capability: str = ""
+    """"9.0", where the driver says it."""
+    mig: bool | None = None
+    """Whether it is divided into instances; ``None``: it cannot be, or the driver does not say."""
+    slowed: tuple[str, ...] = ()
+    """Why its clocks were held down when it was asked."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,8 @@ class RunRecord:
     level: str
     switches: dict[str, bool | int | str]
     environment: dict[str, str]
-    gpu: bool
+    gpus: tuple[Gpu, ...]
+    """Those that the run was given; empty: it ran on the CPU."""
     network: bool
     host: Host
     engine: EngineRecord

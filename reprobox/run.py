@@ -14,7 +14,9 @@ from reprobox import __version__
 from reprobox.engines.base import ContainerResult, ContainerSpec, Engine, EngineInfo, Mount
 from reprobox.errors import EngineError, Interrupted, ReproboxError, UsageError
 from reprobox.files import write_atomic
-from reprobox.fragments import find_peak_memory, merge_suspects, read_fragments
+from reprobox.fragments import find_gpu_use, find_peak_memory, merge_suspects, read_fragments
+from reprobox.gpus.selection import choose_gpus
+from reprobox.gpus.slowdowns import Slowdowns, list_slowdowns, read_slowdowns
 from reprobox.metrics import read_metrics
 from reprobox.outputs import copy_outputs, find_missing, list_outputs, walk_tree
 from reprobox.plan import Plan, StagePlan
@@ -22,6 +24,7 @@ from reprobox.records import (
     RECORD_SCHEMA,
     EarlierRun,
     EngineRecord,
+    Gpu,
     Host,
     RunRecord,
     RuntimeRecord,
@@ -52,7 +55,8 @@ class RunRequest:
     stages: tuple[StagePlan, ...]
     command: tuple[str, ...]
     """Runs instead of the stages when it is not empty."""
-    gpu: bool
+    gpus: tuple[str, ...]
+    """``("all",)``, or numbers and UUIDs; empty: it runs on the CPU."""
     caller: tuple[int, int]
     """Whose the outputs will be: uid and gid."""
     host: Host
@@ -81,6 +85,7 @@ def run_image(
     folder = _make_run_folder(request)
     _start_from(request.earlier, folder)
     results: list[StageRecord] = []
+    slowed = read_slowdowns() if request.gpus else {}
     stopped: ReproboxError | None = None
     with _reserved(folder), _Log(folder / "log.txt", on_output) as log, _lend_folders(folder, request.caller):
         try:
@@ -93,7 +98,8 @@ def run_image(
         except (Interrupted, EngineError) as error:
             stopped = error
     warnings = (*_list_unheld(request.spec, info), *log.warnings)
-    record = _make_record(request, info, folder, tuple(results), stopped, warnings)
+    gpus = _describe_gpus(request, slowed)
+    record = _make_record(request, info, folder, tuple(results), stopped, warnings, gpus)
     write_record(folder, record)
     if stopped is not None:
         raise stopped
@@ -181,6 +187,7 @@ def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> Conta
         env={
             "REPROBOX_RECORD_DIR": RECORD_TARGET,
             **({"REPROBOX_TRACE": "1"} if request.trace else {}),
+            **({"REPROBOX_GPU": "1"} if request.gpus else {}),
             **request.environment,
         },
         user=f"{uid}:{gid}",
@@ -195,7 +202,7 @@ def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> Conta
         memory=resources.memory,
         shm=resources.shm,
         timeout=resources.timeout,
-        gpus=request.gpu,
+        gpus=request.gpus,
         labels={"reprobox.run": folder.name},
         capabilities=(),
     )
@@ -288,6 +295,7 @@ def _make_record(
     stages: tuple[StageRecord, ...],
     stopped: ReproboxError | None,
     warnings_before: tuple[str, ...],
+    gpus: tuple[Gpu, ...],
 ) -> RunRecord:
     plan, spec = request.plan, request.spec
     outputs, warnings = list_outputs(folder / "output")
@@ -307,7 +315,7 @@ def _make_record(
         level=plan.level.value,
         switches=dict(plan.switches),
         environment=dict(plan.env),
-        gpu=request.gpu,
+        gpus=gpus,
         network=spec.network,
         host=request.host,
         engine=EngineRecord(
@@ -320,11 +328,24 @@ def _make_record(
         runtime=runtime,
         outputs=outputs,
         missing_outputs=find_missing(tuple(dict.fromkeys(declared)), outputs),
-        warnings=(*warnings_before, *warnings),
+        warnings=(*warnings_before, *warnings, *_warn_of_idle_gpus(gpus, runtime)),
         suspects=merge_suspects(runtime),
         metrics=read_metrics(folder),
         earlier=request.earlier,
     )
+
+
+def _warn_of_idle_gpus(gpus: tuple[Gpu, ...], runtime: RuntimeRecord) -> Iterator[str]:
+    """Say that a run on GPUs was none, as far as Python tells: a program in another language says nothing."""
+    if gpus and (used := find_gpu_use(runtime)) is not None and not used:
+        yield "no Python process of this run used a GPU, though it had one"
+
+
+def _describe_gpus(request: RunRequest, before: Slowdowns) -> tuple[Gpu, ...]:
+    """Return the GPUs that the run had, with what held their clocks down meanwhile."""
+    given = choose_gpus(request.host.gpus, request.gpus) if request.gpus else ()
+    after = read_slowdowns() if before else {}
+    return tuple(replace(gpu, slowed=list_slowdowns(before, after, gpu.index) or gpu.slowed) for gpu in given)
 
 
 def _add_peaks(stages: tuple[StageRecord, ...], runtime: RuntimeRecord) -> tuple[StageRecord, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from signal import Signals
 
-from reprobox.doctor import Finding, Status
+from reprobox.findings import Finding, Status
 from reprobox.outcomes import BuildOutcome, RunOutcome
 from reprobox.records import StageRecord
 from reprobox.reporting import format_count

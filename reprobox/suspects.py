@@ -81,7 +81,7 @@ def _list_conditions(records: Sequence[RunRecord]) -> Iterator[RankedSuspect]:
         yield _explain("environment", Suspect("environment", "", 0, difference))
     if any(record.level in _UNSEEDED_LEVELS for record in records):
         yield _explain("level-off", Suspect("unseeded-generator", "", 0, ""))
-    if any(record.gpu and _is_unpinned(record, "deterministic_kernels") for record in records):
+    if any(record.gpus and _is_unpinned(record, "deterministic_kernels") for record in records):
         yield _explain("kernels-not-set", Suspect("nondeterministic-kernel", "", 0, ""))
     if any(_is_unpinned(record, "threads") and "OMP_NUM_THREADS" not in record.environment for record in records):
         yield _explain("threads-not-set", Suspect("thread-count", "", 0, ""))
@@ -170,7 +170,7 @@ def _find_difference(records: Sequence[RunRecord]) -> str:
         "level": {record.level for record in records},
         "processor": {record.host.cpu_model for record in records},
         "number of processors": {str(record.host.cpus) for record in records},
-        "GPUs": {", ".join(gpu.name for gpu in record.host.gpus) if record.gpu else "none" for record in records},
+        "GPUs": {", ".join(gpu.name for gpu in record.gpus) or "none" for record in records},
         "inputs": {str(sorted(record.inputs.items())) for record in records},
     }
     different = [name for name, values in facts.items() if len(values) > 1]

@@ -82,7 +82,7 @@ class _Keeper:
 
     def __init__(self, sweep: SweepRequest, on_run: Callable[[SeedRun, bool], None]) -> None:
         plan, digest = sweep.request.plan, sweep.request.image_digest
-        name = sweep_id(digest, gpu=sweep.request.gpu)
+        name = sweep_id(digest, gpu=bool(sweep.request.gpus))
         fresh = SweepRecord(
             id=name,
             name=plan.name,
@@ -90,7 +90,7 @@ class _Keeper:
             spec_digest=plan.spec_digest,
             lock_digest=plan.lock_digest,
             level=plan.level.value,
-            gpu=sweep.request.gpu,
+            gpu=bool(sweep.request.gpus),
             claimed_seed=plan.seed,
             runs=(),
         )

@@ -29,7 +29,7 @@ class VerifyOptions:
     tolerance: Tolerance | None
     cost: bool
     trace: bool
-    gpu: bool
+    gpus: tuple[str, ...]
 
     def check(self) -> None:
         """Raise ``UsageError`` for what cannot be done."""

@@ -14,7 +14,7 @@ from reprobox import __version__
 from reprobox.errors import LockError, SpecError, UsageError
 from reprobox.files import write_atomic
 from reprobox.layers.model import LAYER_FORMAT
-from reprobox.lock import Lock, describe_changes, lock_digest, stale_keys
+from reprobox.lock import ImageBase, Lock, describe_changes, lock_digest, stale_keys
 from reprobox.lock_text import format_lock, parse_lock
 from reprobox.outcomes import BuildOutcome, DoctorOutcome, LockOutcome, RunOutcome
 from reprobox.pins import find_gaps, list_promises
@@ -30,6 +30,7 @@ from reprobox.streams import write_bytes
 
 if TYPE_CHECKING:
     from reprobox.engines.base import Engine
+    from reprobox.gpus.driver import Driver
     from reprobox.run import RunRequest
     from reprobox.sweep import SeedRun
     from reprobox.sweep_report import SweepOutcome
@@ -137,7 +138,7 @@ def run_project(
     project: Project,
     settings: Settings,
     *,
-    gpu: bool,
+    gpus: tuple[str, ...],
     stage: str,
     earlier: str,
     command: tuple[str, ...],
@@ -146,7 +147,7 @@ def run_project(
     """Bring the image up to date, check the inputs, run, keep the record."""
     from reprobox.run import run_image
 
-    ready = prepare_run(project, settings, gpu=gpu, stage=stage, command=command)
+    ready = prepare_run(project, settings, gpus=gpus, stage=stage, command=command)
     request = _go_on_from(ready.request, earlier, settings.reporter) if stage else ready.request
     folder, record = run_image(request, ready.engine, _stream_output(quiet_stdout))
     return RunOutcome(folder, record, request.image)
@@ -173,11 +174,12 @@ class ReadyRun:
 
 
 def prepare_run(
-    project: Project, settings: Settings, *, gpu: bool, stage: str = "", command: tuple[str, ...] = ()
+    project: Project, settings: Settings, *, gpus: tuple[str, ...], stage: str = "", command: tuple[str, ...] = ()
 ) -> ReadyRun:
     """Bring the image up to date and check the inputs."""
     from reprobox.build import build_plan
     from reprobox.engines.docker import connect
+    from reprobox.gpus.driver import read_driver
     from reprobox.host import read_host
     from reprobox.inputs import check_inputs
     from reprobox.run import RunRequest
@@ -187,6 +189,9 @@ def prepare_run(
     stages = _choose_stages(plan, stage)
     check_inputs(spec, project.folder, planned.loaded.problem)
     engine = connect(settings.environ)
+    driver = read_driver()
+    if gpus:
+        _check_gpus(gpus, driver, engine, planned.lock, settings.reporter)
     built = build_plan(plan, project.folder, engine, settings)
     request = RunRequest(
         image=built.tag,
@@ -197,12 +202,28 @@ def prepare_run(
         runs=project.state / "runs",
         stages=stages,
         command=command,
-        gpu=gpu,
+        gpus=gpus,
         caller=settings.caller,
-        host=read_host(),
+        host=read_host(driver.gpus),
         started=settings.now(),
     )
     return ReadyRun(engine, request, planned.lock)
+
+
+def _check_gpus(gpus: tuple[str, ...], driver: Driver, engine: Engine, lock: Lock, reporter: Reporter) -> None:
+    """Refuse a run on GPUs that could not be one, and warn of what may go wrong with it."""
+    from reprobox.findings import Status
+    from reprobox.gpus.need import find_need
+    from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
+    from reprobox.gpus.toolkit import read_toolkit_version
+
+    base = lock.base.env if isinstance(lock.base, ImageBase) else ()
+    need = find_need(list_versions(lock), dict(item.split("=", 1) for item in base))
+    findings = check_gpus(Surroundings(driver, engine.info(), read_toolkit_version()), gpus, need)
+    refuse(findings)
+    for finding in findings:
+        if finding.status is Status.WARNING:
+            reporter.warn(f"{finding.detail}: {finding.hint}")
 
 
 def verify_project(
@@ -213,7 +234,7 @@ def verify_project(
     from reprobox.verify import VerifyRequest, find_reference, verify_runs
 
     options.check()
-    ready = prepare_run(project, settings, gpu=options.gpu)
+    ready = prepare_run(project, settings, gpus=options.gpus)
     reference = find_reference(options.against, project.state) if options.against else None
     engines = (ready.engine, *(connect(settings.environ) for _ in range(options.jobs - 1)))
     with _prepared_off(ready, project, settings) if options.cost else nullcontext() as off:
@@ -253,7 +274,7 @@ def sweep_project(
     seeds: int,
     metric: str,
     jobs: int,
-    gpu: bool,
+    gpus: tuple[str, ...],
     on_run: Callable[[SeedRun, bool], None],
 ) -> SweepOutcome:
     """Bring the image up to date, run the seeds that have not been run, conclude; ``on_run`` sees each run."""
@@ -262,7 +283,7 @@ def sweep_project(
     from reprobox.sweep_runs import SweepRequest, check_level, run_sweep
 
     check_level(load_spec(project.spec_path))
-    ready = prepare_run(project, settings, gpu=gpu)
+    ready = prepare_run(project, settings, gpus=gpus)
     engines = (ready.engine, *(connect(settings.environ) for _ in range(jobs - 1)))
     request = SweepRequest(ready.request, ready.lock, seeds, metric, project.state, settings.now)
     path, record = run_sweep(request, engines, on_run)
@@ -273,10 +294,20 @@ def examine_machine(settings: Settings) -> DoctorOutcome:
     """Look at everything a build or a run needs of this machine."""
     from reprobox.doctor import examine
     from reprobox.engines.docker import connect
+    from reprobox.gpus.driver import read_driver
+    from reprobox.gpus.toolkit import read_toolkit_version
     from reprobox.host import read_host
     from reprobox.reach import try_places
 
-    findings, info = examine(lambda: connect(settings.environ), read_host(), settings.cache, settings.environ)
+    driver = read_driver()
+    findings, info = examine(
+        lambda: connect(settings.environ),
+        read_host(driver.gpus),
+        driver,
+        read_toolkit_version(),
+        settings.cache,
+        settings.environ,
+    )
     return DoctorOutcome((*findings, *try_places(settings, Path.cwd())), info)
 
 

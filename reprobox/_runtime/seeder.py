@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+from . import gpu
 from .backends import BACKENDS, load_backend
 from .identity import derive_seed
 from .memory import read_peak_memory
@@ -112,6 +113,8 @@ class Seeder(object):
             data = self.record.data
             self.streams.finish()
             data.update(read_peak_memory(), finished=True, overrides=self._find_overrides())
+            if gpu.is_wanted():
+                data["gpu"] = gpu.describe_gpu()
             for name, (backend, module) in list(self._loaded.items()):
                 if name in data["backends"]:
                     data["backends"][name]["version"] = backend.find_version(module)

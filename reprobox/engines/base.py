@@ -25,6 +25,16 @@ class StoreKind(StrEnum):
     CONTAINERD = "containerd"
 
 
+class GpuAccess(StrEnum):
+    """How the engine hands NVIDIA's GPUs to containers."""
+
+    NONE = "none"
+    HOOK = "hook"
+    """Through the hook or the runtime of NVIDIA's container toolkit."""
+    CDI = "cdi"
+    """As devices that CDI files describe, with nothing of NVIDIA's at work when a container starts."""
+
+
 @dataclass(frozen=True)
 class EngineInfo:
     """What an engine says of itself."""
@@ -48,7 +58,9 @@ class EngineInfo:
     cgroup_version: str
     holds_limits: bool
     """Whether a container's limits of memory, CPUs and processes mean anything there."""
-    gpu_runtimes: tuple[str, ...]
+    gpu_access: GpuAccess
+    gpu_devices: tuple[str, ...]
+    """The GPUs' names for CDI, "nvidia.com/gpu=0", as far as they can be known."""
     init: bool
     """Whether it can put an init process in front of a container."""
 
@@ -94,7 +106,8 @@ class ContainerSpec:
     """Bytes."""
     timeout: float | None = None
     """Seconds."""
-    gpus: bool = False
+    gpus: tuple[str, ...] = ()
+    """``("all",)``, or numbers and UUIDs; empty: none."""
     labels: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] | None = None
     """``None``: the engine's defaults; else all are dropped but these."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
-from reprobox.engines.base import ContainerResult, ContainerSpec, EngineImage, EngineInfo, Mount, StoreKind
+from reprobox.engines.base import ContainerResult, ContainerSpec, EngineImage, EngineInfo, GpuAccess, Mount, StoreKind
 from reprobox.errors import BuildError, EngineError
 
 _INFO = EngineInfo(
@@ -27,7 +27,8 @@ _INFO = EngineInfo(
     memory=1 << 30,
     architecture="x86_64",
     cgroup_version="2",
-    gpu_runtimes=(),
+    gpu_access=GpuAccess.NONE,
+    gpu_devices=(),
     init=True,
 )
 

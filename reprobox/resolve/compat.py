@@ -9,10 +9,11 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
+
+from reprobox.tables import load_table
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,11 @@ def find_default_torch_build(version: str) -> str | None:
     return str(build) if build else None
 
 
-def find_minimum_driver(cuda: str) -> str | None:
-    """Say which NVIDIA driver a CUDA needs at least, by minor-version compatibility; ``None``: unknown."""
-    table = _load("compat_cuda_driver")
-    family = table["families"].get(f"{cuda.split('.')[0]}.x")
-    if family is None:
-        return None
-    minor = ".".join(cuda.split(".")[:2])
-    return str(family.get("exception", {}).get(minor, family["min_linux_driver"]))
-
-
 def find_cuda_images(cuda: str, system: str) -> tuple[str, ...]:
     """List the tags of NVIDIA's images for a CUDA ("12.8" or "12.8.1") and a system ("ubuntu24.04"), newest first."""
     found = [
         (Version(str(image["cuda"])), f"{image['cuda']}-{flavour}-{system}")
-        for image in _load("cuda_images")["images"]
+        for image in load_table("cuda_images")["images"]
         for flavour in image["os"].get(system, ())
         if f"{image['cuda']}.".startswith(f"{cuda}.")
     ]
@@ -185,14 +176,4 @@ def _parse(text: str | None) -> Version | None:
 
 @cache
 def _index_releases(name: str) -> dict[Version, dict[str, Any]]:
-    return {Version(str(release[name])): release for release in _load(f"compat_{name}")["releases"]}
-
-
-@cache
-def _load(name: str) -> dict[str, Any]:
-    import yaml  # late, and the C parser: a table takes 20 ms where pure Python takes 200
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = (files("reprobox") / "data" / f"{name}.yaml").read_text(encoding="utf-8")
-    table: dict[str, Any] = yaml.load(text, Loader=loader)
-    return table
+    return {Version(str(release[name])): release for release in load_table(f"compat_{name}")["releases"]}

@@ -9,9 +9,11 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine_packages import CACHE, install_packages, unpack_packages
 
@@ -42,9 +44,11 @@ _RUNTIME = ("bookworm", "runc", "tini")
 class Daemon:
     """One dockerd, with the containerd that it starts itself."""
 
-    def __init__(self, name: str, *options: str) -> None:
+    def __init__(self, name: str, *options: str, settings: Mapping[str, Any] | None = None, programs: str = "") -> None:
+        """``settings`` go into its configuration; ``programs`` is a folder where it looks for programs first."""
         kind = KINDS[name]
         self._options = options
+        self._settings = settings or {}
         self.name = name
         self.data = Path(tempfile.mkdtemp(prefix=f"data-{name}-", dir=_folder()))
         # Not below the data: a socket's path has at most 107 bytes.
@@ -55,7 +59,8 @@ class Daemon:
         self.log = self.data / "dockerd.log"
         engine, runtime = unpack_packages(kind.suite, *kind.packages), unpack_packages(*_RUNTIME)
         folders = [engine / "usr/sbin", engine / "usr/bin", runtime / "usr/sbin", runtime / "usr/bin"]
-        self.path = os.pathsep.join([*map(str, folders), os.environ["PATH"], "/usr/sbin", "/sbin"])
+        first = [programs] if programs else []
+        self.path = os.pathsep.join([*first, *map(str, folders), os.environ["PATH"], "/usr/sbin", "/sbin"])
         self.plugins = engine / "usr/libexec/docker/cli-plugins"
         self._features = {"containerd-snapshotter": True} if kind.containerd_store else {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,7 +78,8 @@ class Daemon:
         """Start it and wait until it answers."""
         self._make_bridge()
         config = self._run / "daemon.json"
-        config.write_text(json.dumps({"features": self._features}))
+        features = {**self._features, **self._settings.get("features", {})}
+        config.write_text(json.dumps({**self._settings, "features": features}))
         if self.plugins.is_dir():
             (self._run / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": [str(self.plugins)]}))
         argv = [

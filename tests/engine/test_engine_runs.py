@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from engine_images import make_image, run_shell
 
-from reprobox.engines.base import ContainerSpec, Mount
+from reprobox.engines.base import ContainerSpec, GpuAccess, Mount
 from reprobox.engines.docker import connect
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.owners import OWNER_LABEL, name_owner
@@ -201,10 +201,10 @@ def test_a_command_that_is_not_there_ends_as_it_does_in_a_shell(everywhere):
 
 
 def test_gpus_where_there_are_none_is_one_clear_error(engine, busybox):
-    if engine.info().gpu_runtimes:
+    if engine.info().gpu_access is not GpuAccess.NONE:
         pytest.skip("this engine has a GPU to give")
     with pytest.raises(EngineError, match="device driver") as caught:
-        run(engine, "true", gpus=True)
+        run(engine, "true", gpus=("all",))
     assert "toolkit" in caught.value.hint
 
 

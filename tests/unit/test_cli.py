@@ -11,6 +11,7 @@ from reprobox.cli_verify import _parse_tolerance as parse_tolerance
 from reprobox.compare.model import Tolerance
 from reprobox.errors import LockError, Problem, SpecError
 from reprobox.failure import report_failure
+from reprobox.gpus.selection import join_option
 
 
 @pytest.fixture
@@ -32,6 +33,29 @@ def test_what_follows_two_dashes_is_the_containers():
     arguments, command = split_command(["run", "a.yaml", "--gpu", "--", "python", "x.py", "--", "-v"])
     assert arguments == ["run", "a.yaml", "--gpu"]
     assert command == ("python", "x.py", "--", "-v")
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        (["run", "--gpu"], ["run", "--gpu=all"]),
+        (["run", "--gpu", "spec.yaml"], ["run", "--gpu=all", "spec.yaml"]),
+        (["run", "--gpu", "0,1", "spec.yaml"], ["run", "--gpu=0,1", "spec.yaml"]),
+        (["run", "--gpu", "none"], ["run", "--gpu=none"]),
+        (["run", "--gpu", "--json"], ["run", "--gpu=all", "--json"]),
+        (["run", "--gpu", "MIG-1a2b/3/0", "x"], ["run", "--gpu=MIG-1a2b/3/0", "x"]),
+        (["run", "--gpu=0", "1"], ["run", "--gpu=0", "1"]),
+        ([], []),
+    ],
+)
+def test_gpu_takes_a_value_or_none(typed, read):
+    assert join_option(typed) == read
+
+
+@pytest.mark.parametrize("text", ["two", "0,", "0;1", "GPU-", "all,0", "-1"])
+def test_what_names_no_gpu_is_a_usage_error(run, text):
+    done = run("run", f"--gpu={text}")
+    assert (done.exit_code, "as nvidia-smi has them: 0,1" in done.stderr) == (2, True)
 
 
 def test_no_two_dashes_no_command():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reprobox.resolve.compat import check_frameworks, find_cuda_images, find_default_torch_build, find_minimum_driver
+from reprobox.resolve.compat import check_frameworks, find_cuda_images, find_default_torch_build
 
 
 def check(frameworks, python="3.11", cuda=None, cudnn=None):
@@ -61,10 +61,7 @@ def test_the_public_indexs_own_build_of_torch():
     assert find_default_torch_build("99.0") is None
 
 
-def test_drivers_and_images():
-    assert find_minimum_driver("13.0") == "580"
-    assert find_minimum_driver("11.0.3") == "450.36.06"
-    assert find_minimum_driver("10.2") is None
+def test_images():
     tags = find_cuda_images("12.8", "ubuntu24.04")
     assert tags[0].startswith("12.8.1-")
     assert "12.8.1-cudnn-devel-ubuntu24.04" in tags

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from reprobox.doctor import Status, examine, hide_password
-from reprobox.engines.base import StoreKind
+from reprobox.doctor import examine, hide_password
+from reprobox.engines.base import GpuAccess, StoreKind
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import EngineError
-from reprobox.host import parse_gpu, read_cpu
+from reprobox.findings import Status
+from reprobox.gpus.driver import Driver
+from reprobox.host import read_cpu
 from reprobox.records import Gpu, Host
 
 HOST = Host("Linux 6", "x86_64", "A CPU", ("avx2", "sse4_2"), 2, 8 * 10**9, ())
@@ -23,8 +25,11 @@ class _Answers:
         return self._info
 
 
-def find(name, tmp_path, info=INFO, host=HOST, environ=None):
-    findings, _ = examine(lambda: _Answers(info), host, tmp_path, environ or {})
+NO_GPU = Driver((), trouble="there is no NVIDIA GPU in this machine", present=False)
+
+
+def find(name, tmp_path, info=INFO, host=HOST, environ=None, driver=NO_GPU, toolkit=""):
+    findings, _ = examine(lambda: _Answers(info), host, driver, toolkit, tmp_path, environ or {})
     return next(found for found in findings if found.name == name)
 
 
@@ -32,7 +37,7 @@ def test_no_engine_is_a_failure_with_its_hint(tmp_path):
     def refuse():
         raise EngineError("no engine answers", hint="start it")
 
-    findings, info = examine(refuse, HOST, tmp_path, {})
+    findings, info = examine(refuse, HOST, NO_GPU, "", tmp_path, {})
     assert info is None
     assert (findings[0].status, findings[0].hint) == (Status.FAILED, "start it")
 
@@ -53,9 +58,28 @@ def test_limits_that_are_not_held_are_a_warning(tmp_path):
 
 
 def test_a_gpu_that_the_engine_cannot_hand_on_is_a_warning(tmp_path):
-    host = replace(HOST, gpus=(Gpu("A100", "580.1", 1),))
-    assert find("GPU", tmp_path, host=host).status is Status.WARNING
-    assert find("GPU", tmp_path, replace(INFO, gpu_runtimes=("nvidia",)), host).status is Status.OK
+    driver = Driver((Gpu("A100", "580.1", 1),), "580.1")
+    assert "A100; driver 580.1" in find("GPU", tmp_path, driver=driver).detail
+    found = find("GPU in containers", tmp_path, driver=driver)
+    assert (found.status, "nvidia-ctk runtime configure" in found.hint) == (Status.WARNING, True)
+    with pytest.raises(StopIteration):
+        find("GPU in containers", tmp_path, replace(INFO, gpu_access=GpuAccess.HOOK), driver=driver)
+
+
+def test_no_gpu_is_no_failure_and_one_that_does_not_work_is_a_warning(tmp_path):
+    assert find("GPU", tmp_path).status is Status.OK
+    broken = Driver((), trouble="its kernel module is not loaded", hint="load it")
+    assert find("GPU", tmp_path, driver=broken).status is Status.WARNING
+
+
+def test_known_holes_of_the_container_toolkit_are_named(tmp_path):
+    driver = Driver((Gpu("A100", "580.1", 1),), "580.1")
+    hooked = replace(INFO, gpu_access=GpuAccess.HOOK)
+    found = find("container toolkit", tmp_path, hooked, driver=driver, toolkit="1.17.3")
+    assert ("CVE-2025-23359" in found.detail, "CVE-2024-0132" in found.detail) == (True, False)
+    assert "1.17.8 or newer" in found.hint
+    with pytest.raises(StopIteration):
+        find("container toolkit", tmp_path, hooked, driver=driver, toolkit="1.17.8")
 
 
 def test_a_proxys_password_is_not_shown(tmp_path):
@@ -91,7 +115,3 @@ def test_a_folder_of_certificates_is_taken_as_it_is(tmp_path):
 def test_the_cpu_is_read_from_the_kernels_text():
     text = "processor : 0\nmodel name\t: Some CPU @ 2GHz\nflags\t\t: sse avx2 fma\n\nmodel name : other\n"
     assert read_cpu(text) == ("Some CPU @ 2GHz", ("avx2", "fma", "sse"))
-
-
-def test_a_gpu_line_is_read():
-    assert parse_gpu("NVIDIA H200, 580.159.03, 143771") == Gpu("NVIDIA H200", "580.159.03", 143771 * 2**20)

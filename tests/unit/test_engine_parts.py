@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 import requests
 
-from reprobox.engines.base import ContainerSpec, EngineGone, Mount
+from reprobox.engines.base import ContainerSpec, EngineGone, GpuAccess, Mount
+from reprobox.engines.cdi import list_cdi_devices
 from reprobox.engines.docker import images
 from reprobox.engines.docker.config import run_config
-from reprobox.engines.docker.describe import _gpu_runtimes, _store_kind, describe_engine
+from reprobox.engines.docker.describe import _choose_access, _list_devices, _store_kind, describe_engine
 from reprobox.engines.docker.errors import refusal, translate_errors
 from reprobox.engines.docker.memory import peak_of
 from reprobox.engines.fake import FakeEngine
@@ -106,9 +107,17 @@ def test_memory_includes_swap():
     )
 
 
-def test_gpus_are_asked_for_all_at_once():
-    host = configure(gpus=True)["HostConfig"]
-    assert host["DeviceRequests"] == [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
+def test_gpus_are_asked_for_as_the_engine_takes_them():
+    def ask(*gpus, **info):
+        return configure(gpus=gpus, info=replace(INFO, **info))["HostConfig"]
+
+    hook, cdi = GpuAccess.HOOK, GpuAccess.CDI
+    assert "DeviceRequests" not in ask(gpu_access=hook)
+    request = {"Driver": "", "Capabilities": [["gpu"]]}
+    assert ask("all", gpu_access=hook)["DeviceRequests"] == [{**request, "Count": -1}]
+    assert ask("0", "GPU-1f", gpu_access=hook)["DeviceRequests"] == [{**request, "DeviceIDs": ["0", "GPU-1f"]}]
+    request = {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=0", "nvidia.com/gpu=1"]}
+    assert ask("0", "1", gpu_access=cdi)["DeviceRequests"] == [request]
 
 
 def test_mounts_are_read_only_by_default(tmp_path):
@@ -142,13 +151,45 @@ def test_the_store_is_told_by_the_driver(status, kind):
     assert _store_kind({"DriverStatus": status}).value == kind
 
 
-def test_gpus_are_found_as_runtimes_and_as_devices():
-    devices = [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}, {"Source": "cdi", "ID": "nvidia.com/gpu=all"}]
-    assert _gpu_runtimes({"Runtimes": {"runc": {}, "nvidia": {}}, "DiscoveredDevices": devices}) == (
-        "nvidia",
-        "nvidia.com/gpu",
-    )
-    assert _gpu_runtimes({"Runtimes": {"runc": {}}}) == ()
+@pytest.mark.parametrize(
+    ("info", "local", "access", "devices"),
+    [
+        ({"Runtimes": {"runc": {}}}, False, "none", ()),
+        ({"Runtimes": {"runc": {}, "nvidia": {}}}, False, "hook", ()),
+        (
+            {"Runtimes": {"nvidia": {}}, "DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}]},
+            False,
+            "cdi",
+            ("nvidia.com/gpu=0",),
+        ),
+        ({"DiscoveredDevices": [{"Source": "cdi", "ID": "vendor.com/nic=0"}]}, False, "none", ()),
+        ({"CDISpecDirs": ["HERE"]}, True, "cdi", ("nvidia.com/gpu=0", "nvidia.com/gpu=all")),
+        # Another machine's files are not this one's.
+        ({"CDISpecDirs": ["HERE"]}, False, "none", ()),
+    ],
+)
+def test_how_gpus_are_handed_over_is_found_out(tmp_path, info, local, access, devices):
+    (tmp_path / "nvidia.json").write_text('{"kind": "nvidia.com/gpu", "devices": [{"name": 0}, {"name": "all"}]}')
+    info = {**info, **({"CDISpecDirs": [str(tmp_path)]} if "CDISpecDirs" in info else {})}
+    found = _list_devices(info, tuple(info.get("CDISpecDirs", ())), local=local)
+    assert (_choose_access(info, found, local=False).value, found) == (access, devices)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: nvidia.com/gpu\ndevices: [{name: '0'}, {name: '0'}, {nome: 1}, 7]\n",
+        '{"kind": "nvidia.com/gpu", "devices": [{"name": "0"}]}',
+    ],
+)
+def test_cdi_files_are_read_and_bad_ones_passed_over(tmp_path, text):
+    (tmp_path / ("a.json" if text.startswith("{") else "a.yaml")).write_text(text)
+    bad = ("[", "kind: nvidia.com/gpu\ndevices: 5\n", "- 1\n", "kind: other.com/gpu\ndevices: [{name: '1'}]\n", "")
+    for number, one in enumerate(bad):
+        (tmp_path / f"bad{number}.yaml").write_text(one)
+    (tmp_path / "bad.json").write_text("[" * 100_000)
+    (tmp_path / "notes.txt").write_text(text)
+    assert list_cdi_devices([str(tmp_path), "/nowhere"]) == ("nvidia.com/gpu=0",)
 
 
 def test_a_lost_connection_says_what_was_going_on_and_what_to_do():

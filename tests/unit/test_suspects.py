@@ -8,7 +8,7 @@ import pytest
 
 from reprobox.records import Suspect
 from reprobox.suspects import load_causes, rank_suspects
-from tests.unit.made_records import make_record
+from tests.unit.made_records import HOST, make_record
 
 RUNTIME = Path(__file__).parents[2] / "reprobox" / "_runtime"
 
@@ -128,7 +128,7 @@ def test_whether_reprobox_could_seed_a_generator_makes_the_difference(detail, we
 
 
 def test_a_gpu_without_deterministic_kernels_is_a_suspect_at_seeded():
-    runs = make_runs(gpu=True, level="seeded", switches={"hash_seed": 32, "threads": 1})
+    runs = make_runs(gpus=HOST.gpus, level="seeded", switches={"hash_seed": 32, "threads": 1})
     assert rank_kinds(runs) == [("nondeterministic-kernel", "")]
 
 

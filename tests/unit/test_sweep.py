@@ -259,7 +259,7 @@ def request_of():
             runs=Path(),
             stages=(),
             command=(),
-            gpu=False,
+            gpus=(),
             caller=(0, 0),
             host=record.host,
             started=started,

@@ -74,7 +74,7 @@ def verify(tmp_path):
             runs=tmp_path / "runs",
             stages=plan.stages,
             command=(),
-            gpu=False,
+            gpus=(),
             caller=(1000, 1000),
             host=HOST,
             started=NOW,
@@ -342,7 +342,7 @@ def test_a_failed_run_is_no_reference(tmp_path):
     ],
 )
 def test_options_that_make_no_sense(changes, message):
-    options = VerifyOptions(runs=2, jobs=2, against="", tolerance=None, cost=False, trace=True, gpu=False)
+    options = VerifyOptions(runs=2, jobs=2, against="", tolerance=None, cost=False, trace=True, gpus=())
     options.check()
     with pytest.raises(UsageError, match=message):
         replace(options, **changes).check()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reprobox.engines.base import ContainerSpec, EngineInfo, Mount
+from reprobox.engines.base import ContainerSpec, EngineInfo, GpuAccess, Mount
+from reprobox.engines.cdi import GPU_KIND
 
 _MOST_PROCESSES = 4096
 """Enough for any training, too few for a fork bomb to take the machine down."""
@@ -23,7 +24,7 @@ def run_config(spec: ContainerSpec, info: EngineInfo) -> dict[str, Any]:
         "AttachStderr": True,
         "NetworkDisabled": not spec.network,
         # An init process in front, where the engine has one.
-        "HostConfig": {**_host_config(spec), **namespace, "Init": info.init},
+        "HostConfig": {**_host_config(spec), **_gpu_config(spec.gpus, info), **namespace, "Init": info.init},
     }
     if spec.entrypoint is not None:
         config["Entrypoint"] = list(spec.entrypoint)
@@ -64,9 +65,21 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         host |= {"Memory": spec.memory, "MemorySwap": spec.memory}
     if spec.shm is not None:
         host["ShmSize"] = spec.shm
-    if spec.gpus:
-        host["DeviceRequests"] = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
     return host
+
+
+def _gpu_config(devices: tuple[str, ...], info: EngineInfo) -> dict[str, Any]:
+    """Ask for GPUs in the way that this engine takes them: by CDI where it has it.
+
+    https://docs.docker.com/build/building/cdi/; Podman takes the same.
+    """
+    if not devices:
+        return {}
+    names = [f"{GPU_KIND}={device}" for device in devices]
+    if info.gpu_access is not GpuAccess.CDI:
+        which = {"Count": -1} if devices == ("all",) else {"DeviceIDs": list(devices)}
+        return {"DeviceRequests": [{"Driver": "", "Capabilities": [["gpu"]], **which}]}
+    return {"DeviceRequests": [{"Driver": "cdi", "DeviceIDs": names}]}
 
 
 def _mount(mount: Mount) -> dict[str, Any]:

@@ -1,0 +1,149 @@
+"""Whether a run on GPUs can be one, before anything is started: each obstacle in a sentence, with the way round it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from packaging.version import InvalidVersion, Version
+
+from reprobox.engines.base import EngineInfo, GpuAccess
+from reprobox.engines.cdi import GPU_KIND
+from reprobox.errors import EngineError
+from reprobox.findings import Finding, Status
+from reprobox.gpus.driver import Driver
+from reprobox.gpus.drivers import find_minimum_driver, find_shipped_driver
+from reprobox.gpus.need import GpuNeed
+from reprobox.gpus.selection import ALL
+from reprobox.gpus.toolkit import list_weaknesses
+from reprobox.records import Gpu
+
+_DATA_CENTRE = re.compile(r"\b(A|H|B|L|V|P|T|GB|GH)\d{1,4}[A-Z]?\b")
+"""Models for which NVIDIA supports newer CUDAs on older drivers ("forward compatibility")."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run on GPUs depends on outside of its image."""
+
+    driver: Driver
+    engine: EngineInfo | None
+    toolkit: str
+    """The container toolkit's version; empty: none seen."""
+
+
+def describe_gpus(around: Surroundings) -> tuple[Finding, ...]:
+    """Return what can be said of this machine's GPUs, whatever image is to run: nothing of it stops a build."""
+    driver = around.driver
+    if not driver.gpus:
+        if not driver.present:
+            return (Finding("GPU", Status.OK, "none here: runs use the CPU"),)
+        return (Finding("GPU", Status.WARNING, driver.trouble, driver.hint),)
+    found = [Finding("GPU", Status.OK, ", ".join(_name(gpu) for gpu in driver.gpus) + f"; driver {driver.version}")]
+    if around.engine is not None:
+        found += _check_engine(around.engine, Status.WARNING)
+        found += _check_toolkit(around.toolkit, around.engine)
+    return tuple(found)
+
+
+def check_gpus(around: Surroundings, devices: tuple[str, ...], need: GpuNeed) -> tuple[Finding, ...]:
+    """Return every obstacle for this image on these devices; one that a run would not survive is ``FAILED``."""
+    driver, engine = around.driver, around.engine
+    if not driver.gpus:
+        return (Finding("GPU", Status.FAILED, driver.trouble, driver.hint),)
+    found = [*_check_devices(driver.gpus, devices), *_check_driver(driver, need), *_check_build(need)]
+    if engine is not None:
+        found += _check_engine(engine, Status.FAILED)
+        found += _check_names(engine, devices)
+        found += _check_toolkit(around.toolkit, engine)
+    return tuple(found)
+
+
+def refuse(findings: Sequence[Finding]) -> None:
+    """Raise ``EngineError`` with every finding that failed."""
+    failed = [finding for finding in findings if finding.status is Status.FAILED]
+    if failed:
+        *others, last = failed
+        lines = [f"{one.detail}\n  hint: {one.hint}" if one.hint else one.detail for one in others]
+        raise EngineError("\n".join([*lines, last.detail]), hint=last.hint or None)
+
+
+def _name(gpu: Gpu) -> str:
+    facts = [f"compute capability {gpu.compute_capability}"] if gpu.compute_capability else []
+    facts += ["divided (MIG)"] if gpu.mig else []
+    facts += [f"slowed by {' and '.join(gpu.slowed)}"] if gpu.slowed else []
+    return f"{gpu.name} ({', '.join(facts)})" if facts else gpu.name
+
+
+def _check_devices(gpus: Sequence[Gpu], devices: tuple[str, ...]) -> Iterator[Finding]:
+    for device in () if devices == ALL else devices:
+        number = device.partition(":")[0]
+        if number.isdigit() and int(number) >= len(gpus):
+            here = ", ".join(f"{gpu.index} ({gpu.name})" for gpu in gpus)
+            yield Finding("GPU", Status.FAILED, f"there is no GPU {number} in this machine", f"there are {here}")
+
+
+def _check_driver(driver: Driver, need: GpuNeed) -> Iterator[Finding]:
+    least, shipped = (find(need.cuda) if need.cuda else None for find in (find_minimum_driver, find_shipped_driver))
+    if least is None or not _is_version(driver.version):
+        return
+    if Version(driver.version) < Version(least):
+        hint = "update the driver, or choose an older `cuda` in the spec and lock again"
+        if any(_DATA_CENTRE.search(gpu.name) for gpu in driver.gpus):
+            hint += f"; this model also takes NVIDIA's package cuda-compat-{need.cuda.replace('.', '-')} in the image"
+        detail = f"driver {driver.version} is too old for CUDA {need.cuda}, which needs {least} or newer"
+        yield Finding("GPU driver", Status.FAILED, detail, hint)
+    elif shipped is not None and Version(driver.version) < Version(shipped):
+        detail = (
+            f"driver {driver.version} runs CUDA {need.cuda} by minor-version compatibility: what is compiled at run"
+            " time (torch.compile, Triton, numba, XLA) may fail"
+        )
+        yield Finding("GPU driver", Status.WARNING, detail, f"update the driver to {shipped} if it does")
+
+
+def _check_build(need: GpuNeed) -> Iterator[Finding]:
+    if need.without and not need.cuda:
+        detail = f"{' and '.join(need.without)} in this image is a build for the CPU: no GPU would be used"
+        yield Finding("image", Status.FAILED, detail, "say `cuda: auto` or a version in the spec, and lock again")
+
+
+def _check_engine(engine: EngineInfo, severity: Status) -> Iterator[Finding]:
+    if engine.gpu_access is not GpuAccess.NONE:
+        return
+    if engine.name == "podman":
+        how = "run `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`, and have Podman 5.3 or newer"
+    else:
+        how = "run `nvidia-ctk runtime configure --runtime=docker` and restart Docker"
+        if engine.rootless:
+            how += "; on a rootless Docker set no-cgroups = true in the toolkit's config.toml, or use CDI"
+    hint = f"install the NVIDIA Container Toolkit, {how}"
+    yield Finding("GPU in containers", severity, f"{engine.name} cannot hand a GPU to containers here", hint)
+
+
+def _check_names(engine: EngineInfo, devices: tuple[str, ...]) -> Iterator[Finding]:
+    if engine.gpu_access is not GpuAccess.CDI:
+        return
+    known = [name.partition("=")[2] for name in engine.gpu_devices]
+    for device in devices:
+        if device not in known:
+            detail = f"the CDI files here know no {GPU_KIND}={device}"
+            hint = f"they know {', '.join(known)}; `nvidia-ctk cdi generate` makes them anew"
+            yield Finding("GPU in containers", Status.FAILED, detail, hint)
+
+
+def _check_toolkit(version: str, engine: EngineInfo) -> Iterator[Finding]:
+    weaknesses = list_weaknesses(version, engine.gpu_access) if version else ()
+    if weaknesses:
+        names = ", ".join(one.cve for one in weaknesses)
+        newest = max((one.fixed for one in weaknesses), key=Version)
+        detail = f"NVIDIA Container Toolkit {version} has known holes ({names}): {weaknesses[-1].what}"
+        hint = f"update it to {newest} or newer before you run an image that is not yours"
+        yield Finding("container toolkit", Status.WARNING, detail, hint)
+
+
+def _is_version(text: str) -> bool:
+    try:
+        return bool(Version(text))
+    except InvalidVersion:
+        return False

@@ -1,0 +1,185 @@
+"""What is made of what a machine's GPUs, its driver and its engine say."""
+
+from dataclasses import replace
+
+import pytest
+
+from reprobox.engines.base import GpuAccess
+from reprobox.engines.fake import FakeEngine
+from reprobox.errors import EngineError, UsageError
+from reprobox.findings import Status
+from reprobox.gpus.driver import Driver, parse_gpus
+from reprobox.gpus.drivers import find_minimum_driver, find_shipped_driver
+from reprobox.gpus.need import GpuNeed, find_need
+from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
+from reprobox.gpus.selection import ALL, choose_gpus, parse_selection
+from reprobox.gpus.slowdowns import list_slowdowns, parse_slowdowns
+from reprobox.gpus.toolkit import list_weaknesses
+from reprobox.records import Gpu
+
+H200 = "NVIDIA H200, 580.159.03, 143771, GPU-1f2e3d4c-0000-0000-0000-000000000000"
+HOOKED = replace(FakeEngine().info(), gpu_access=GpuAccess.HOOK)
+TWO = tuple(Gpu("NVIDIA A100-SXM4-80GB", "535.104.05", 80 << 30, index) for index in range(2))
+
+
+class TestSelection:
+    @pytest.mark.parametrize(
+        ("text", "devices"),
+        [
+            ("none", ()),
+            ("all", ("all",)),
+            ("0,1,0", ("0", "1")),
+            ("GPU-1f2e,MIG-4/5/0", ("GPU-1f2e", "MIG-4/5/0")),
+            ("0:1", ("0:1",)),
+        ],
+    )
+    def test_it_is_read(self, text, devices):
+        assert parse_selection(text) == devices
+
+    def test_what_names_no_gpu_is_refused(self):
+        with pytest.raises(UsageError):
+            parse_selection("first")
+
+    def test_the_gpus_of_a_run_are_those_that_it_named(self):
+        assert choose_gpus(TWO, ALL) == TWO
+        assert choose_gpus(TWO, ("1",)) == TWO[1:]
+        assert choose_gpus(TWO, ("0:1",)) == TWO[:1]
+        assert choose_gpus(TWO, ("GPU-1f2e",)) == TWO
+
+
+class TestDriver:
+    def test_a_gpu_is_described(self):
+        (gpu,) = parse_gpus(f"{H200}, 9.0, Disabled, 0x0000000000000024\n")
+        assert (gpu.name, gpu.driver, gpu.memory) == ("NVIDIA H200", "580.159.03", 143771 * 2**20)
+        assert (gpu.compute_capability, gpu.mig, gpu.slowed) == ("9.0", False, ("power cap", "heat"))
+        assert len(gpu.uuid_sha256) == 64
+        assert "1f2e3d4c" not in repr(gpu)
+
+    def test_what_the_driver_does_not_say_is_left_open(self):
+        (gpu,) = parse_gpus("Tesla K80, 470.1, [N/A], [N/A], [N/A], [N/A], [N/A]\n")
+        assert gpu == Gpu("Tesla K80", "470.1", 0)
+
+
+class TestSlowdowns:
+    def test_they_are_what_came_between_two_readings(self):
+        before = parse_slowdowns("0, 1000000, 0, 0, 0, 0\n1, 5, 5, 5, 5, 5\n")
+        after = parse_slowdowns("0, 3500000, 0, 40000, 0, 0\n1, 5, 5, 5, 5, 5\n")
+        assert list_slowdowns(before, after, 0) == ("power cap for 2.5 s",)
+        assert list_slowdowns(before, after, 1) == ()
+        assert list_slowdowns({}, after, 0) == ()
+
+
+class TestToolkit:
+    def test_holes_are_those_of_its_version_and_its_way(self):
+        def names(*asked):
+            return [one.cve for one in list_weaknesses(*asked)]
+
+        assert names("1.16.1", GpuAccess.HOOK)[0] == "CVE-2024-0132"
+        assert "CVE-2024-0132" not in names("1.16.1", GpuAccess.CDI)
+        assert names("1.17.7", GpuAccess.HOOK) == ["CVE-2025-23266", "CVE-2025-23267"]
+        assert names("1.18.0", GpuAccess.HOOK) == []
+
+
+class TestNeed:
+    @pytest.mark.parametrize(
+        ("versions", "environment", "need"),
+        [
+            ({"torch": "2.6.0+cu126"}, {}, GpuNeed("12.6")),
+            ({"torch": "2.13.0", "nvidia-cuda-runtime": "13.0.96"}, {"CUDA_VERSION": "12.8.1"}, GpuNeed("13.0")),
+            ({"tensorflow": "2.19.0", "nvidia-cuda-runtime-cu12": "12.5.82"}, {}, GpuNeed("12.5")),
+            ({"torch": "2.13.0+cpu"}, {}, GpuNeed("", ("torch 2.13.0+cpu",))),
+            ({"jaxlib": "0.12.0", "jax-cuda13-plugin": "0.12.0"}, {}, GpuNeed()),
+            ({"jaxlib": "0.12.0"}, {}, GpuNeed("", ("jaxlib 0.12.0",))),
+            ({"numpy": "2.4.6"}, {"CUDA_VERSION": "12.8.1"}, GpuNeed("12.8")),
+        ],
+    )
+    def test_it_is_read_from_the_lock(self, versions, environment, need):
+        assert find_need(versions, environment) == need
+
+    def test_drivers_of_cudas(self):
+        assert find_minimum_driver("13.0") == "580"
+        assert find_minimum_driver("11.0.3") == "450.36.06"
+        assert find_minimum_driver("10.2") is None
+        assert find_shipped_driver("12.8") == "570.86.10"
+        assert find_shipped_driver("99.0") is None
+
+
+def check(devices=ALL, cuda="12.8", toolkit="1.18.0", engine=HOOKED, driver="580.95.05", gpus=TWO, without=()):
+    found = check_gpus(
+        Surroundings(Driver(gpus, driver), engine, toolkit), parse_selection(",".join(devices)), GpuNeed(cuda, without)
+    )
+    return [(one.status, one.detail, one.hint) for one in found]
+
+
+class TestPreflight:
+    def test_nothing_is_in_the_way(self):
+        assert check() == []
+        assert check(cuda="") == []
+        assert check(cuda="10.2") == []
+        assert check(engine=None) == []
+
+    def test_no_gpu_is_never_a_run_on_the_cpu(self):
+        nothing = Driver((), trouble="there is no NVIDIA GPU in this machine", hint="run without --gpu", present=False)
+        with pytest.raises(EngineError, match="there is no NVIDIA GPU") as caught:
+            refuse(check_gpus(Surroundings(nothing, HOOKED, ""), ALL, GpuNeed()))
+        assert caught.value.exit_code == 5
+        assert caught.value.hint == "run without --gpu"
+
+    def test_a_gpu_that_is_not_there_is_named_with_those_that_are(self):
+        ((status, detail, hint),) = check(("0", "2"))
+        assert (status, detail) == (Status.FAILED, "there is no GPU 2 in this machine")
+        assert "0 (NVIDIA A100-SXM4-80GB), 1 (" in hint
+
+    def test_a_driver_too_old_for_the_cuda_says_which_would_do(self):
+        ((status, detail, hint),) = check(cuda="13.0", driver="535.104.05")
+        assert (status, detail) == (
+            Status.FAILED,
+            "driver 535.104.05 is too old for CUDA 13.0, which needs 580 or newer",
+        )
+        assert "cuda-compat-13-0" in hint
+        ((_, _, hint),) = check(cuda="13.0", driver="535.104.05", gpus=(Gpu("NVIDIA GeForce RTX 4090", "535", 1),))
+        assert "compat" not in hint
+
+    def test_an_older_driver_of_the_same_family_is_a_warning(self):
+        ((status, detail, _),) = check(driver="535.104.05")
+        assert status is Status.WARNING
+        assert "minor-version compatibility" in detail
+        assert check(cuda="12.2", driver="535.104.05") == []
+
+    def test_a_driver_whose_version_says_nothing_is_let_pass(self):
+        assert check(driver="unknown") == []
+
+    def test_a_build_for_the_cpu_is_refused(self):
+        ((status, detail, hint),) = check(cuda="", without=("torch 2.13.0+cpu",))
+        assert (status, "torch 2.13.0+cpu in this image is a build for the CPU" in detail) == (Status.FAILED, True)
+        assert "cuda" in hint
+
+    @pytest.mark.parametrize(
+        ("changes", "how"),
+        [
+            ({}, "nvidia-ctk runtime configure"),
+            ({"rootless": True}, "no-cgroups"),
+            ({"name": "podman"}, "nvidia-ctk cdi generate"),
+        ],
+    )
+    def test_an_engine_without_the_toolkit_says_how_to_get_it(self, changes, how):
+        ((status, _, hint),) = check(engine=replace(HOOKED, gpu_access=GpuAccess.NONE, **changes))
+        assert (status, how in hint) == (Status.FAILED, True)
+
+    def test_a_gpu_that_the_cdi_files_do_not_know_is_refused(self):
+        engine = replace(HOOKED, gpu_access=GpuAccess.CDI, gpu_devices=("nvidia.com/gpu=0", "nvidia.com/gpu=all"))
+        assert check(("0",), engine=engine) == []
+        ((status, detail, hint),) = check(("1",), engine=engine)
+        assert (status, "no nvidia.com/gpu=1" in detail, "they know 0, all" in hint) == (Status.FAILED, True, True)
+
+    def test_every_obstacle_is_told_at_once(self):
+        engine = replace(HOOKED, gpu_access=GpuAccess.NONE)
+        found = check_gpus(
+            Surroundings(Driver(TWO, "450.1"), engine, "1.16.0"), ("7",), GpuNeed("13.0", ("torch 2.13.0+cpu",))
+        )
+        with pytest.raises(EngineError) as caught:
+            refuse(found)
+        assert "no GPU 7" in caught.value.message
+        assert "too old for CUDA 13.0" in caught.value.message
+        assert "cannot hand a GPU" in caught.value.message
+        assert [one.name for one in found if one.status is Status.WARNING] == ["container toolkit"]
