@@ -52,6 +52,9 @@ def _find_places(loaded: LoadedSpec, error: LockError) -> Iterator[Problem]:
 def _find(loaded: LoadedSpec, name: str) -> Iterator[tuple[str, str]]:
     """Yield the key that asks for a package and, where that is in a file of its own, the place there."""
     spec = loaded.spec
+    if name == "cuda" and spec.cuda:
+        yield "cuda", ""
+        return
     for framework in spec.frameworks:
         if canonicalize_name(framework) == name:
             yield f"frameworks.{framework}", ""

@@ -17,6 +17,7 @@ from reprobox.layers.store import LayerStore
 from reprobox.lock import Lock, Sdist, Wheel, spec_digest, spec_keys
 from reprobox.reporting import show_activity
 from reprobox.resolve.base import BaseRequest, BaseResolution, resolve_base
+from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
 from reprobox.resolve.deb_closure import UnknownPackages
 from reprobox.resolve.sdists import SdistResolution, resolve_sdists
 from reprobox.resolve.torch_builds import choose_torch_backend, list_framework_requirements
@@ -117,21 +118,24 @@ def _resolve_packages(
     spec: Spec, project: Path, supply: Supply, settings: Settings, base: BaseResolution, old: Lock | None
 ) -> _Packages:
     errors: list[LockError] = []
+    cuda = choose_cuda(spec.frameworks, spec.cuda)
     with show_activity(settings.reporter, "resolve the packages"):
-        built = _resolve_sdists(spec, supply, old, errors)
+        built = _resolve_sdists(spec, cuda, supply, old, errors)
         request = WheelRequest(
             requirements=(*built.requirements, INSTALLER),
             requirement_file=project / spec.requirements if spec.requirements else None,
             indexes=spec.indexes,
             python=base.python,
-            torch_backend=choose_torch_backend(spec.frameworks, spec.cuda),
+            torch_backend=choose_torch_backend(spec.frameworks, cuda),
             config=supply.config,
+            constraints=list_cuda_constraints(spec.frameworks, cuda, spec.cudnn),
             preferences=old.wheels if old else (),
             project=project,
             excluded=spec.from_source,
         )
         try:
             wheels = resolve_wheels(request, settings.reporter.warn)
+            check_cuda(wheels, cuda)
         except LockError as exc:
             errors.append(exc)
     if errors:
@@ -139,9 +143,11 @@ def _resolve_packages(
     return _Packages(wheels, built.sdists)
 
 
-def _resolve_sdists(spec: Spec, supply: Supply, old: Lock | None, errors: list[LockError]) -> SdistResolution:
+def _resolve_sdists(
+    spec: Spec, cuda: str | None, supply: Supply, old: Lock | None, errors: list[LockError]
+) -> SdistResolution:
     """Pin what is built from source; add what is wrong with that to ``errors`` and go on without it."""
-    requirements = (*list_framework_requirements(spec.frameworks, spec.cuda), *spec.packages)
+    requirements = (*list_framework_requirements(spec.frameworks, cuda), *spec.packages)
     kept = old.sdists if old else ()
     try:
         return resolve_sdists(spec.from_source, requirements, spec.indexes, supply.config, supply.fetch_sdists, kept)

@@ -50,6 +50,8 @@ class Question:
     """In uv's words: ``x86_64-manylinux_2_36``."""
     deps: bool = True
     torch_backend: str | None = None
+    constraints: tuple[str, ...] = ()
+    """What holds for packages that something else brings in."""
     preferences: tuple[tuple[str, str], ...] = ()
     """Name and version to keep where nothing speaks against them."""
     excluded: tuple[str, ...] = ()
@@ -90,6 +92,8 @@ def compile_requirements(question: Question, config: PythonConfig) -> tuple[Reso
             # An override whose marker never holds takes a package out of the resolution.
             lines = [f"{name} ; python_version < '0'\n" for name in question.excluded]
             (folder / "overrides.txt").write_text("".join(lines))
+        if question.constraints:
+            (folder / "constraints.txt").write_text("".join(f"{line}\n" for line in question.constraints))
         output = folder / "pylock.toml"
         if question.preferences:
             output.write_text(_format_preferences(question.preferences))
@@ -149,6 +153,8 @@ def _make_arguments(question: Question, folder: Path) -> list[str]:
     ]
     if question.excluded:
         arguments += ["--override", str(folder / "overrides.txt")]
+    if question.constraints:
+        arguments += ["--constraint", str(folder / "constraints.txt")]
     if not question.deps:
         arguments.append("--no-deps")
     if question.torch_backend:

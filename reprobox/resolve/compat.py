@@ -15,6 +15,9 @@ from packaging.version import InvalidVersion, Version
 
 from reprobox.tables import load_table
 
+_SHOWN = 5
+"""So many versions are suggested."""
+
 
 @dataclass(frozen=True)
 class CompatProblem:
@@ -44,6 +47,31 @@ def find_default_torch_build(version: str) -> str | None:
     release = _find_release("torch", _parse(version))
     build = release["pypi_default"].get("build") if release else None
     return str(build) if build else None
+
+
+def list_torch_builds(version: str) -> tuple[str, ...]:
+    """Return the CUDAs that a torch was built for, that of the public index first, then from the newest on."""
+    release = _find_release("torch", _parse(version))
+    if release is None:
+        return ()
+    default = release["pypi_default"].get("cuda")
+    others = {str(item["cuda"]) for item in (release["builds"] or {}).values() if item["cuda"]} - {str(default)}
+    return (*([str(default)] if default else []), *sorted(others, key=Version, reverse=True))
+
+
+def list_torches_for(major: str) -> tuple[str, ...]:
+    """Return the newest torches of each minor version that were built for a CUDA of this major version, newest last."""
+    found: dict[tuple[int, ...], Version] = {}
+    for version in sorted(_index_releases("torch")):
+        if any(cuda.split(".")[0] == major for cuda in list_torch_builds(str(version))):
+            found[version.release[:2]] = version
+    return tuple(str(version) for version in found.values())[-_SHOWN:]
+
+
+def find_tested_tensorflow(version: str) -> tuple[str, str] | None:
+    """Return the CUDA and cuDNN that a TensorFlow was built and tested with; ``None``: unknown."""
+    release = _find_release("tensorflow", _parse(version))
+    return (str(release["tested"]["cuda"]), str(release["tested"]["cudnn"])) if release else None
 
 
 def find_cuda_images(cuda: str, system: str) -> tuple[str, ...]:

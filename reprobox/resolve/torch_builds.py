@@ -30,6 +30,13 @@ def choose_torch_backend(frameworks: Mapping[str, str], cuda: str | None) -> str
     return f"cu{major}{minor}"
 
 
+def read_build(version: str) -> str | None:
+    """Return the CUDA that a torch's own version names: "12.6" for "2.13.0+cu126"."""
+    local = Version(version).local if _is_version(version) else None
+    found = re.fullmatch(r"cu(\d+)(\d)", local or "")
+    return f"{found[1]}.{found[2]}" if found else None
+
+
 def list_framework_requirements(frameworks: Mapping[str, str], cuda: str | None) -> tuple[str, ...]:
     """Turn the spec's frameworks into requirements, with the extras that bring CUDA where that is how it comes.
 

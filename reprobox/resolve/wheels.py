@@ -45,6 +45,8 @@ class WheelRequest:
     """The project's folder: uv reads its own settings there."""
     excluded: tuple[str, ...] = ()
     """Names of packages that are built from source."""
+    constraints: tuple[str, ...] = ()
+    """What holds CUDA's wheels to the spec's version."""
 
 
 def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> tuple[Wheel, ...]:
@@ -107,6 +109,7 @@ def _make_question(request: WheelRequest, requirements: tuple[str, ...]) -> Ques
         requirements=requirements,
         python_version=short_version(request.python),
         platform=name_uv_platform(request.python, request.architecture),
+        constraints=request.constraints,
         preferences=kept,
         excluded=request.excluded,
         folder=request.project,

@@ -18,7 +18,7 @@ from reprobox.spec.yaml_nodes import MapNode
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.\-]+"
 PACKAGE_NAME = r"[A-Za-z0-9]([A-Za-z0-9._\-]*[A-Za-z0-9])?"
 _ODD_IN_REQUIREMENT = r"===|[^A-Za-z0-9._\[\]()<>=!~*+, \-]"
-CUDA = r"[1-9][0-9]?\.[0-9]{1,2}(\.[0-9]{1,3})?"
+CUDA = r"auto|[1-9][0-9]?\.[0-9]{1,2}(\.[0-9]{1,3})?"
 CUDNN = r"[1-9][0-9]?(\.[0-9]{1,3}){0,3}"
 
 
@@ -216,12 +216,12 @@ def read_system_package(value: Value) -> str | None:
 
 
 def read_cuda(value: Value) -> str | None:
-    """Return a CUDA version, "12.4" or "12.4.1"."""
-    text = read_text(value, "a CUDA version such as 12.4", verbatim=True)
+    """Return a CUDA version, "12.4" or "12.4.1", or "auto"."""
+    text = read_text(value, "a CUDA version such as 12.4, or auto", verbatim=True)
     if text is None or re.fullmatch(CUDA, text):
         return text
     short = re.fullmatch(r"cu-?([0-9]{1,2})([0-9])", text)
-    hint = f"did you mean {short.group(1)}.{short.group(2)}?" if short else "write 12.4 or 12.4.1"
+    hint = f"did you mean {short.group(1)}.{short.group(2)}?" if short else "write 12.4 or 12.4.1, or auto"
     value.report(f"{shorten(text)} is not a CUDA version", hint)
     return None
 

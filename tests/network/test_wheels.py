@@ -8,8 +8,11 @@ import pytest
 
 from reprobox.blobs import BlobStore
 from reprobox.fetch import fetch_wheels
+from reprobox.gpus.need import find_need
 from reprobox.lock import PythonTarget
+from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
 from reprobox.resolve.python_config import read_python_config
+from reprobox.resolve.torch_builds import choose_torch_backend, list_framework_requirements
 from reprobox.resolve.wheels import WheelRequest, resolve_wheels
 
 pytestmark = pytest.mark.network
@@ -48,6 +51,33 @@ def test_tensorflow_locks_with_its_whole_closure():
     found, _, _ = lock("tensorflow==2.21.0")
     assert found["tensorflow"].filename.startswith("tensorflow-2.21.0-cp311-cp311-manylinux")
     assert {"keras", "numpy", "h5py", "protobuf"} <= found.keys()
+
+
+CUDA = {
+    ("torch", "2.13.0"): ("13.0", {"nvidia-cuda-runtime": "13.0.", "nvidia-nvjitlink": "13.0.", "torch": "2.13.0"}),
+    ("tensorflow", "2.21.0"): ("12.5", {"nvidia-cuda-runtime-cu12": "12.5.", "nvidia-cudnn-cu12": "9.3."}),
+    ("jax", "0.10.1"): ("12", {"nvidia-cuda-runtime-cu12": "12.", "jax-cuda12-plugin": "0.10.1"}),
+}
+
+
+@pytest.mark.parametrize("framework", CUDA, ids=lambda framework: framework[0])
+def test_auto_locks_one_cuda_that_goes_with_the_framework(framework):
+    wanted, expected = CUDA[framework]
+    frameworks = dict([framework])
+    cuda = choose_cuda(frameworks, "auto")
+    assert cuda == wanted
+    request = WheelRequest(
+        list_framework_requirements(frameworks, cuda),
+        *(None, (), TARGET, choose_torch_backend(frameworks, cuda), read_python_config(os.environ, Path.home())),
+        constraints=list_cuda_constraints(frameworks, cuda, None),
+    )
+    warnings = []
+    wheels = resolve_wheels(request, warnings.append)
+    found = {wheel.name: wheel.version for wheel in wheels}
+    assert {name: found[name] for name in expected if not found[name].startswith(expected[name])} == {}
+    check_cuda(wheels, cuda)
+    assert warnings == []
+    assert find_need(found, {}).cuda.startswith(wanted)
 
 
 def test_small_wheels_are_fetched_and_are_what_was_locked(tmp_path):

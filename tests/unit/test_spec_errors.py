@@ -204,7 +204,7 @@ MISTAKES = [
      "write a shell line"),
     # cuda, cudnn
     ("cuda: cu124\n", "1:7", "cuda", "'cu124' is not a CUDA version", "did you mean 12.4?"),
-    ("cuda: 12\n", "1:7", "cuda", "'12' is not a CUDA version", "write 12.4 or 12.4.1"),
+    ("cuda: 12\n", "1:7", "cuda", "'12' is not a CUDA version", "write 12.4 or 12.4.1, or auto"),
     ("cuda: 12.4\ncudnn: v9\n", "2:8", "cudnn", "'v9' is not a cuDNN version", "write 9, 9.1 or 8.9.7"),
     ("cudnn: 9\n", "1:1", "cudnn", "is given without cuda", "add 'cuda: …' with the version it goes with"),
     # determinism

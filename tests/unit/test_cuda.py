@@ -1,0 +1,110 @@
+"""The CUDA that is chosen for frameworks, asked for and checked."""
+
+import pytest
+
+from reprobox.errors import LockError
+from reprobox.lock import Wheel
+from reprobox.resolve.compat import list_torch_builds, list_torches_for
+from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
+from reprobox.resolve.torch_builds import choose_torch_backend, read_build
+
+
+def wheels(**versions):
+    return tuple(Wheel(name.replace("_", "-"), version, "x.whl", "0" * 64, 1) for name, version in versions.items())
+
+
+class TestChoice:
+    @pytest.mark.parametrize(
+        ("frameworks", "cuda"),
+        [
+            ({"torch": "2.13.0"}, "13.0"),
+            ({"torch": "2.6.0"}, "12.4"),
+            ({"torch": "2.6.0+cu126"}, "12.6"),
+            ({"tensorflow": "2.19.0"}, "12.5"),
+            ({"jax": "0.10.1"}, "12"),
+            # torch's own wheel is for 13; of its other builds the newest is taken that TensorFlow can go with.
+            ({"torch": "2.11.0", "tensorflow": "2.21.0"}, "12.9"),
+            ({"torch": "2.6.0", "tensorflow": "2.19.0"}, "12.4"),
+        ],
+    )
+    def test_auto_is_what_the_frameworks_were_built_for(self, frameworks, cuda):
+        assert choose_cuda(frameworks, "auto") == cuda
+
+    def test_a_version_is_taken_as_it_is(self):
+        assert choose_cuda({"torch": "2.13.0"}, "12.6") == "12.6"
+        assert choose_cuda({"torch": "2.13.0"}, None) is None
+
+    @pytest.mark.parametrize(
+        ("frameworks", "about", "said"),
+        [
+            ({"torch": "99.0.0"}, "torch", "it is not known which CUDA torch 99.0.0 goes with"),
+            ({"tensorflow": "99.0.0"}, "tensorflow", "it is not known"),
+            ({"torch": "2.13.0+cpu"}, "torch", "is no build for CUDA"),
+            ({"numpy": "2.4.0"}, "cuda", "no torch, tensorflow or jax"),
+            ({"torch": "2.13.0", "tensorflow": "2.10.0"}, "torch", "one image cannot hold both"),
+        ],
+    )
+    def test_what_cannot_be_chosen_says_why(self, frameworks, about, said):
+        with pytest.raises(LockError, match=said) as caught:
+            choose_cuda(frameworks, "auto")
+        assert caught.value.about == about
+        assert caught.value.hint
+
+    def test_the_nearest_that_would_go_together_are_named(self):
+        with pytest.raises(LockError) as caught:
+            choose_cuda({"torch": "2.13.0", "tensorflow": "2.10.0"}, "auto")
+        assert "use a torch for CUDA 11 (" in caught.value.hint
+        assert all(version in caught.value.hint for version in list_torches_for("11"))
+
+    def test_builds_are_those_of_the_table(self):
+        assert list_torch_builds("2.13.0")[0] == "13.0"
+        assert list_torch_builds("99.0") == ()
+        assert (read_build("2.13.0+cu126"), read_build("2.13.0+cpu"), read_build("2.13")) == ("12.6", None, None)
+
+    def test_the_build_of_torch_follows(self):
+        assert choose_torch_backend({"torch": "2.13.0"}, "13.0") == "cu130"
+
+
+class TestConstraints:
+    def test_they_hold_the_toolkit_and_cudnn(self):
+        assert list_cuda_constraints({"jax": "0.10.1"}, "12.8", "9.10") == (
+            "nvidia-cuda-runtime-cu12==12.8.*",
+            "nvidia-cuda-cupti-cu12==12.8.*",
+            "nvidia-cuda-nvcc-cu12==12.8.*",
+            "nvidia-cuda-nvrtc-cu12==12.8.*",
+            "nvidia-nvjitlink-cu12==12.8.*",
+            "nvidia-cudnn-cu12==9.10.*",
+        )
+        assert "nvidia-cuda-runtime==13.0.*" in list_cuda_constraints({"torch": "2.13.0"}, "13.0.2", None)
+
+    def test_tensorflow_s_cudnn_is_the_one_it_was_tested_with(self):
+        assert "nvidia-cudnn-cu12==9.3.*" in list_cuda_constraints({"tensorflow": "2.21.0"}, "12.5", None)
+        assert not any("cudnn" in line for line in list_cuda_constraints({"tensorflow": "2.21.0"}, "12.8", None))
+        both = {"tensorflow": "2.21.0", "torch": "2.6.0"}
+        assert not any("cudnn" in line for line in list_cuda_constraints(both, "12.5", None))
+
+    def test_no_cuda_and_any_of_a_major_version_hold_nothing(self):
+        assert list_cuda_constraints({"torch": "2.13.0"}, None, None) == ()
+        assert list_cuda_constraints({"jax": "0.10.1"}, "12", None) == ()
+
+
+class TestCheck:
+    def test_one_of_each_is_well(self):
+        check_cuda(wheels(nvidia_cuda_runtime="13.0.96", nvidia_cudnn_cu13="9.20.0.48"), "13.0")
+        check_cuda(wheels(nvidia_cuda_runtime_cu12="12.9.79"), "12")
+        check_cuda(wheels(nvidia_cuda_runtime_cu12="12.9.79"), None)
+        check_cuda(wheels(numpy="2.4.0"), "13.0")
+
+    @pytest.mark.parametrize(
+        ("brought", "cuda", "said"),
+        [
+            ({"nvidia_cuda_runtime": "13.0.96", "nvidia_cuda_runtime_cu12": "12.9.79"}, None, "two versions of CUDA"),
+            ({"nvidia_cudnn_cu13": "9.20.0.48", "nvidia_cudnn_cu12": "9.28.0.42"}, "13.0", "two versions of cuDNN"),
+            ({"nvidia_cuda_runtime": "13.0.96"}, "12.6", "the packages bring CUDA 13.0"),
+            ({"nvidia_cuda_runtime_cu12": "12.60.1"}, "12.6", "bring CUDA 12.60"),
+        ],
+    )
+    def test_two_or_another_are_refused(self, brought, cuda, said):
+        with pytest.raises(LockError, match=said) as caught:
+            check_cuda(wheels(**brought), cuda)
+        assert (caught.value.about, bool(caught.value.hint)) == ("cuda", True)
