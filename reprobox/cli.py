@@ -10,8 +10,10 @@ import typer
 
 from reprobox.cli_app import (
     DEFAULT_SPEC,
+    EngineOption,
     GpuOption,
     JsonOption,
+    PythonOption,
     SpecArgument,
     app,
     open_settings,
@@ -114,6 +116,8 @@ def run_command(
     context: typer.Context,
     spec: SpecArgument = DEFAULT_SPEC,
     gpu: GpuOption = "none",
+    engine: EngineOption = "",
+    python: PythonOption = "",
     stage: Annotated[
         str, typer.Option("--stage", metavar="NAME", help="Run only this stage: prepare, train or predict.")
     ] = "",
@@ -132,7 +136,7 @@ def run_command(
     from reprobox.summary import describe_run
     from reprobox.workflow import run_project
 
-    project, settings = open_spec(spec)
+    project, settings = open_spec(spec, engine, python)
     command: tuple[str, ...] = context.obj or ()
     if command and stage:
         raise UsageError("--stage and a command behind -- exclude each other", hint="leave one of them out")

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from reprobox import __version__
+from reprobox.errors import UsageError
 from reprobox.failure import report_failure
 from reprobox.streams import write_line
 
@@ -48,6 +49,14 @@ GpuOption = Annotated[
     str,
     typer.Option("--gpu", metavar="[WHICH]", help="Run on NVIDIA GPUs: all of them, or those named: 0,1; none."),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", metavar="NAME", help="local: without a container, in a venv of the lock's packages."),
+]
+PythonOption = Annotated[
+    str,
+    typer.Option("--python", metavar="PATH", help="With --engine local: this interpreter and the packages it has."),
+]
 DEFAULT_SPEC = Path("spec.yaml")
 
 
@@ -78,11 +87,18 @@ def _options(
     """Take the options that stand before a command."""
 
 
-def open_spec(spec: Path) -> tuple[Project, Settings]:
+def open_spec(spec: Path, engine: str = "", python: str = "") -> tuple[Project, Settings]:
     """Return a spec's places and what the outside world gives a command."""
+    from dataclasses import replace
+
     from reprobox.workflow import open_project
 
-    return open_project(spec), open_settings()
+    if engine not in ("", "local"):
+        hint = "say local, or leave it out: DOCKER_HOST and the Docker context name a container engine"
+        raise UsageError(f"--engine {engine}: there is no such engine", hint=hint)
+    if python and engine != "local":
+        raise UsageError("--python goes with --engine local", hint="an image has the Python that its spec says")
+    return open_project(spec), replace(open_settings(), engine=engine, python=python)
 
 
 def open_settings() -> Settings:

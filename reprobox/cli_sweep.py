@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli_app import DEFAULT_SPEC, GpuOption, JsonOption, SpecArgument, open_spec, print_json, say
+from reprobox.cli_app import (
+    DEFAULT_SPEC,
+    EngineOption,
+    GpuOption,
+    JsonOption,
+    PythonOption,
+    SpecArgument,
+    open_spec,
+    print_json,
+    say,
+)
 from reprobox.gpus.selection import parse_selection
 
 
@@ -16,6 +26,8 @@ def sweep_command(
     metric: Annotated[str, typer.Option("--metric", metavar="NAME", help="Look at this metric only.")] = "",
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, help="How many runs at once.")] = 1,
     gpu: GpuOption = "none",
+    engine: EngineOption = "",
+    python: PythonOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Run many seeds and show how the metrics spread.
@@ -26,7 +38,7 @@ def sweep_command(
     from reprobox.sweep_text import describe_seed_run, describe_summary
     from reprobox.workflow import sweep_project
 
-    project, settings = open_spec(spec)
+    project, settings = open_spec(spec, engine, python)
     outcome = sweep_project(
         project,
         settings,

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reprobox.cli_app import DEFAULT_SPEC, GpuOption, JsonOption, SpecArgument, open_spec, print_json, say
+from reprobox.cli_app import (
+    DEFAULT_SPEC,
+    EngineOption,
+    GpuOption,
+    JsonOption,
+    PythonOption,
+    SpecArgument,
+    open_spec,
+    print_json,
+    say,
+)
 from reprobox.errors import RunError, UsageError
 from reprobox.gpus.selection import parse_selection
 from reprobox.streams import write_line
@@ -33,6 +43,8 @@ def verify_command(
     cost: Annotated[bool, typer.Option("--cost", help="Also time the level off: what determinism costs.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Fingerprint steps, to name the first that parts.")] = False,
     gpu: GpuOption = "none",
+    engine: EngineOption = "",
+    python: PythonOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Run it N times and prove that the runs agree.
@@ -46,7 +58,7 @@ def verify_command(
     from reprobox.workflow import verify_project
 
     options = VerifyOptions(runs, jobs, against, _parse_tolerance(tolerance), cost, trace, parse_selection(gpu))
-    project, settings = open_spec(spec)
+    project, settings = open_spec(spec, engine, python)
     show = say if as_json else _print
     found = verify_project(project, settings, options, lambda row: show(describe_row(row, runs)))
     show(describe_verification(found))

@@ -77,6 +77,8 @@ class EngineRecord:
     storage_driver: str
     rootless: bool = False
     """Whether it ran as a plain user."""
+    isolation: str = "container"
+    """What stood between the run and its machine: a container, or less."""
 
 
 @dataclass(frozen=True)

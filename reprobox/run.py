@@ -67,6 +67,8 @@ class RunRequest:
     """Takes the place of the image's own: for another seed than the one it was built for."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables over the image's own."""
+    unproved: tuple[str, ...] = ()
+    """What the image does not hold fast, where it is none: it enters the record."""
     earlier: EarlierRun | None = None
     """The run whose outputs ``/output`` starts with."""
 
@@ -87,7 +89,7 @@ def run_image(
     results: list[StageRecord] = []
     slowed = read_slowdowns() if request.gpus else {}
     stopped: ReproboxError | None = None
-    with _reserved(folder), _Log(folder / "log.txt", on_output) as log, _lend_folders(folder, request.caller):
+    with _reserved(folder), _Log(folder / "log.txt", on_output) as log, _lend_folders(folder, request.caller, info):
         try:
             for stage in _choose_stages(request):
                 _check_stopped(is_stopped)
@@ -97,7 +99,7 @@ def run_image(
                     break
         except (Interrupted, EngineError) as error:
             stopped = error
-    warnings = (*_list_unheld(request.spec, info), *log.warnings)
+    warnings = (*request.unproved, *_list_unheld(request.spec, info), *log.warnings)
     gpus = _describe_gpus(request, slowed)
     record = _make_record(request, info, folder, tuple(results), stopped, warnings, gpus)
     write_record(folder, record)
@@ -222,10 +224,10 @@ def _inside_user(caller: tuple[int, int]) -> tuple[int, int]:
 
 
 @contextmanager
-def _lend_folders(folder: Path, caller: tuple[int, int]) -> Iterator[None]:
+def _lend_folders(folder: Path, caller: tuple[int, int], info: EngineInfo) -> Iterator[None]:
     """Give the writable folders to the user inside for the time of the run, and all that is in them back after it."""
     lent = (folder / "output", folder / "record")
-    inside = _inside_user(caller)
+    inside = caller if info.runs_as_caller else _inside_user(caller)
     if inside == caller:
         yield
         return
@@ -319,7 +321,13 @@ def _make_record(
         network=spec.network,
         host=request.host,
         engine=EngineRecord(
-            info.name, info.version, info.api_version, info.store.value, info.storage_driver, info.rootless
+            name=info.name,
+            version=info.version,
+            api_version=info.api_version,
+            store=info.store.value,
+            storage_driver=info.storage_driver,
+            rootless=info.rootless,
+            isolation=info.isolation,
         ),
         inputs={name: entry.sha256 for name, entry in sorted(spec.inputs.items())},
         stages=_add_peaks(stages, runtime),

@@ -21,3 +21,7 @@ class Settings:
     """uid and gid."""
     reporter: Reporter
     now: Callable[[], datetime]
+    engine: str = ""
+    """"local": runs take place without a container; empty: in the container engine of this environment."""
+    python: str = ""
+    """The interpreter of runs without a container; empty: one that has the lock's packages is made."""

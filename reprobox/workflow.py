@@ -31,6 +31,7 @@ from reprobox.streams import write_bytes
 if TYPE_CHECKING:
     from reprobox.engines.base import Engine
     from reprobox.gpus.driver import Driver
+    from reprobox.places import Place
     from reprobox.run import RunRequest
     from reprobox.sweep import SeedRun
     from reprobox.sweep_report import SweepOutcome
@@ -168,17 +169,22 @@ def _go_on_from(request: RunRequest, named: str, reporter: Reporter) -> RunReque
 class ReadyRun:
     """An image that is up to date and inputs that are checked: to be run any number of times."""
 
+    place: Place
     engine: Engine
     request: RunRequest
     lock: Lock
+
+
+def _open_place(settings: Settings) -> Place:
+    from reprobox.places import ContainerPlace, LocalPlace
+
+    return LocalPlace(settings, settings.python) if settings.engine == "local" else ContainerPlace(settings)
 
 
 def prepare_run(
     project: Project, settings: Settings, *, gpus: tuple[str, ...], stage: str = "", command: tuple[str, ...] = ()
 ) -> ReadyRun:
     """Bring the image up to date and check the inputs."""
-    from reprobox.build import build_plan
-    from reprobox.engines.docker import connect
     from reprobox.gpus.driver import read_driver
     from reprobox.host import read_host
     from reprobox.inputs import check_inputs
@@ -188,14 +194,16 @@ def prepare_run(
     spec, plan = planned.loaded.spec, planned.plan
     stages = _choose_stages(plan, stage)
     check_inputs(spec, project.folder, planned.loaded.problem)
-    engine = connect(settings.environ)
+    place = _open_place(settings)
+    engine = place.connect()
     driver = read_driver()
     if gpus:
         _check_gpus(gpus, driver, engine, planned.lock, settings.reporter)
-    built = build_plan(plan, project.folder, engine, settings)
+    provided = place.provide(plan, project.folder, engine)
     request = RunRequest(
-        image=built.tag,
-        image_digest=built.image.config_digest,
+        image=provided.image,
+        image_digest=provided.digest,
+        unproved=provided.unproved,
         plan=plan,
         spec=spec,
         project=project.folder,
@@ -207,7 +215,7 @@ def prepare_run(
         host=read_host(driver.gpus),
         started=settings.now(),
     )
-    return ReadyRun(engine, request, planned.lock)
+    return ReadyRun(place, engine, request, planned.lock)
 
 
 def _check_gpus(gpus: tuple[str, ...], driver: Driver, engine: Engine, lock: Lock, reporter: Reporter) -> None:
@@ -230,14 +238,13 @@ def verify_project(
     project: Project, settings: Settings, options: VerifyOptions, on_row: Callable[[Row], None]
 ) -> Verification:
     """Bring the image up to date, run it again and again, compare and judge; ``on_row`` sees each run as it ends."""
-    from reprobox.engines.docker import connect
     from reprobox.verify import VerifyRequest, find_reference, verify_runs
 
     options.check()
     ready = prepare_run(project, settings, gpus=options.gpus)
     reference = find_reference(options.against, project.state) if options.against else None
-    engines = (ready.engine, *(connect(settings.environ) for _ in range(options.jobs - 1)))
-    with _prepared_off(ready, project, settings) if options.cost else nullcontext() as off:
+    engines = (ready.engine, *(ready.place.connect() for _ in range(options.jobs - 1)))
+    with _prepared_off(ready, project) if options.cost else nullcontext() as off:
         request = VerifyRequest(
             # Suspects at every level: at off nothing is watched unless it is asked for.
             run=replace(ready.request, trace=options.trace, environment={"REPROBOX_WATCH": "1"}),
@@ -253,18 +260,16 @@ def verify_project(
 
 
 @contextmanager
-def _prepared_off(ready: ReadyRun, project: Project, settings: Settings) -> Iterator[RunRequest]:
+def _prepared_off(ready: ReadyRun, project: Project) -> Iterator[RunRequest]:
     """Yield the same run at level ``off``: another small layer on the same image, under a name of its own."""
-    from reprobox.build import build_plan
-
     request = ready.request
     spec = replace(request.spec, name=f"{request.spec.name}-off", determinism=Determinism(level=Level.OFF))
     plan = make_plan(spec, ready.lock, request.plan.source)
-    built = build_plan(plan, project.folder, ready.engine, settings)
+    provided = ready.place.provide(plan, project.folder, ready.engine)
     try:
-        yield replace(request, image=built.tag, image_digest=built.image.config_digest, plan=plan, spec=spec)
+        yield replace(request, image=provided.image, image_digest=provided.digest, plan=plan, spec=spec)
     finally:
-        ready.engine.remove_image(built.tag)
+        ready.engine.remove_image(provided.image)
 
 
 def sweep_project(
@@ -278,13 +283,12 @@ def sweep_project(
     on_run: Callable[[SeedRun, bool], None],
 ) -> SweepOutcome:
     """Bring the image up to date, run the seeds that have not been run, conclude; ``on_run`` sees each run."""
-    from reprobox.engines.docker import connect
     from reprobox.sweep_report import conclude_sweep
     from reprobox.sweep_runs import SweepRequest, check_level, run_sweep
 
     check_level(load_spec(project.spec_path))
     ready = prepare_run(project, settings, gpus=gpus)
-    engines = (ready.engine, *(connect(settings.environ) for _ in range(jobs - 1)))
+    engines = (ready.engine, *(ready.place.connect() for _ in range(jobs - 1)))
     request = SweepRequest(ready.request, ready.lock, seeds, metric, project.state, settings.now)
     path, record = run_sweep(request, engines, on_run)
     return conclude_sweep(path, record, seeds, metric)

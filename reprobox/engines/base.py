@@ -31,6 +31,8 @@ class GpuAccess(StrEnum):
     NONE = "none"
     HOOK = "hook"
     """Through the hook or the runtime of NVIDIA's container toolkit."""
+    DIRECT = "direct"
+    """There is no container: a run sees what the machine has."""
     CDI = "cdi"
     """As devices that CDI files describe, with nothing of NVIDIA's at work when a container starts."""
 
@@ -63,6 +65,10 @@ class EngineInfo:
     """The GPUs' names for CDI, "nvidia.com/gpu=0", as far as they can be known."""
     init: bool
     """Whether it can put an init process in front of a container."""
+    isolation: str = "container"
+    """What stands between a run and this machine: a container, or less."""
+    runs_as_caller: bool = False
+    """Whether a program is the caller's, root's too, whomever it is to be."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import docker
 import docker.errors
 
 from reprobox.engines.docker.errors import translate_errors
-from reprobox.engines.docker.signals import held_signals
 from reprobox.engines.owners import OWNER_LABEL, is_gone, name_owner
+from reprobox.engines.signals import held_signals
 from reprobox.errors import EngineError
 
 
