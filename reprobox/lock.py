@@ -133,6 +133,7 @@ def spec_keys(spec: Spec, requirement_text: str | None) -> tuple[tuple[str, str]
         "system": sorted(spec.system),
         "cuda": spec.cuda,
         "cudnn": spec.cudnn,
+        "compat": {name: asdict(built) for name, built in spec.compat.items()},
     }
     return tuple(sorted((key, _digest_value(value)) for key, value in values.items() if value))
 

@@ -118,7 +118,9 @@ def _resolve_packages(
     spec: Spec, project: Path, supply: Supply, settings: Settings, base: BaseResolution, old: Lock | None
 ) -> _Packages:
     errors: list[LockError] = []
-    cuda = choose_cuda(spec.frameworks, spec.cuda)
+    cuda = choose_cuda(spec.frameworks, spec.cuda, spec.compat)
+    # A build that the tables do not know is told by its version alone.
+    backend = None if "torch" in spec.compat else choose_torch_backend(spec.frameworks, cuda)
     with show_activity(settings.reporter, "resolve the packages"):
         built = _resolve_sdists(spec, cuda, supply, old, errors)
         request = WheelRequest(
@@ -126,9 +128,9 @@ def _resolve_packages(
             requirement_file=project / spec.requirements if spec.requirements else None,
             indexes=spec.indexes,
             python=base.python,
-            torch_backend=choose_torch_backend(spec.frameworks, cuda),
+            torch_backend=backend,
             config=supply.config,
-            constraints=list_cuda_constraints(spec.frameworks, cuda, spec.cudnn),
+            constraints=list_cuda_constraints(spec.frameworks, cuda, spec.cudnn, spec.compat),
             preferences=old.wheels if old else (),
             project=project,
             excluded=spec.from_source,

@@ -138,7 +138,8 @@ def plan_stages(spec: Spec) -> tuple[StagePlan, ...]:
 def spec_digest(spec: Spec) -> str:
     """Digest of what the spec means: comments, key order and spelled-out defaults do not change it."""
     values = asdict(spec)
-    if not spec.from_source:
-        del values["from_source"]  # which specs did not always have
+    for key in ("from_source", "compat"):
+        if not values[key]:
+            del values[key]  # which specs did not always have
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

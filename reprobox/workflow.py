@@ -386,7 +386,9 @@ def find_unpublished(values: Mapping[str, object]) -> tuple[tuple[str, str, str]
         value if isinstance(value := values.get(key), str) else None for key in ("python", "cuda", "cudnn")
     )
     cuda = None if cuda == "auto" else cuda  # looked up when it is locked
-    found = check_frameworks(frameworks if isinstance(frameworks, dict) else {}, python, cuda, cudnn)
+    compat = values.get("compat")
+    known = tuple(compat) if isinstance(compat, dict) else ()
+    found = check_frameworks(frameworks if isinstance(frameworks, dict) else {}, python, cuda, cudnn, known)
     return tuple((one.key, one.message, one.hint) for one in found)
 
 

@@ -6,7 +6,7 @@ A version newer than the tables is never called wrong: it may have come out sinc
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,13 +29,20 @@ class CompatProblem:
 
 
 def check_frameworks(
-    frameworks: Mapping[str, str], python: str | None, cuda: str | None, cudnn: str | None
+    frameworks: Mapping[str, str],
+    python: str | None,
+    cuda: str | None,
+    cudnn: str | None,
+    known: Collection[str] = (),
 ) -> tuple[CompatProblem, ...]:
-    """Return every problem of these frameworks with this Python (``None``: nobody knows which), CUDA and cuDNN."""
+    """Return every problem of these frameworks with this Python (``None``: nobody knows which), CUDA and cuDNN.
+
+    The tables are not asked about frameworks that are ``known`` better.
+    """
     problems: list[CompatProblem] = []
     for name in ("torch", "tensorflow"):
         version = _parse(frameworks.get(name))
-        if version is not None:
+        if version is not None and name not in known:
             problems += _check_release(name, version, python)
             problems += _check_cuda(name, version, cuda)
             problems += _check_cudnn(name, version, cuda, cudnn)

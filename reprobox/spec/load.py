@@ -12,6 +12,7 @@ from reprobox.spec.commands import read_command, read_run_step, read_stages
 from reprobox.spec.environment import read_variable
 from reprobox.spec.model import Spec
 from reprobox.spec.packages import (
+    read_built_for,
     read_cuda,
     read_cudnn,
     read_framework,
@@ -145,6 +146,7 @@ def _readers(project: Path | None) -> dict[str, Reader[object]]:
         "run": partial(read_list, read_item=read_run_step),
         "cuda": read_cuda,
         "cudnn": read_cudnn,
+        "compat": partial(read_table, read_entry=read_built_for),
         "determinism": settings.read_determinism,
         "source": settings.read_source,
         "env": partial(read_table, read_entry=read_variable),

@@ -101,6 +101,14 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BuiltFor:
+    """What a framework's version was built for, where the tables do not say it or say something else."""
+
+    cuda: str
+    cudnn: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Spec:
     """A whole spec, every value checked; what was left out has its default."""
 
@@ -125,7 +133,10 @@ class Spec:
     run: tuple[str, ...] = ()
     """Extra build steps, each a shell line run without network after the packages are in."""
     cuda: str | None = None
+    """A version, or "auto"."""
     cudnn: str | None = None
+    compat: dict[str, BuiltFor] = field(default_factory=dict)
+    """Framework -> what it was built for, in place of the tables."""
     determinism: Determinism = Determinism()
     source: Source = Source()
     env: dict[str, str] = field(default_factory=dict)

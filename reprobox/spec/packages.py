@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from reprobox.spec.backends import ALIASES, seed_limits
+from reprobox.spec.model import BuiltFor
 from reprobox.spec.paths import REQUIREMENT_NAMES, read_requirements
 from reprobox.spec.values import MAX_TEXT, Value, read_fields, read_list, read_text, shorten, suggest
 from reprobox.spec.yaml_nodes import MapNode
@@ -18,7 +19,10 @@ from reprobox.spec.yaml_nodes import MapNode
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.\-]+"
 PACKAGE_NAME = r"[A-Za-z0-9]([A-Za-z0-9._\-]*[A-Za-z0-9])?"
 _ODD_IN_REQUIREMENT = r"===|[^A-Za-z0-9._\[\]()<>=!~*+, \-]"
-CUDA = r"auto|[1-9][0-9]?\.[0-9]{1,2}(\.[0-9]{1,3})?"
+BUILT = ("torch", "tensorflow", "jax")
+"""Frameworks that bring a CUDA of their own."""
+CUDA_VERSION = r"[1-9][0-9]?\.[0-9]{1,2}(\.[0-9]{1,3})?"
+CUDA = rf"auto|{CUDA_VERSION}"
 CUDNN = r"[1-9][0-9]?(\.[0-9]{1,3}){0,3}"
 
 
@@ -224,6 +228,30 @@ def read_cuda(value: Value) -> str | None:
     hint = f"did you mean {short.group(1)}.{short.group(2)}?" if short else "write 12.4 or 12.4.1, or auto"
     value.report(f"{shorten(text)} is not a CUDA version", hint)
     return None
+
+
+def read_built_for(name: str, value: Value) -> BuiltFor | None:
+    """Return what one framework was built for."""
+    if name not in BUILT:
+        value.report_key(
+            "is no framework whose CUDA is looked up", suggest(name, BUILT) or f"these are: {', '.join(BUILT)}"
+        )
+        return None
+    parts = read_fields(value, {"cuda": _read_cuda_version, "cudnn": read_cudnn})
+    cuda, cudnn = parts.get("cuda"), parts.get("cudnn")
+    if isinstance(cuda, str):
+        return BuiltFor(cuda=cuda, cudnn=cudnn if isinstance(cudnn, str) else None)
+    if isinstance(value.node, MapNode) and "cuda" not in value.entries():
+        value.report_missing("cuda", "add 'cuda: …', the version that it was built for")
+    return None
+
+
+def _read_cuda_version(value: Value) -> str | None:
+    text = read_cuda(value)
+    if text == "auto":
+        value.report("'auto' is what is looked up here", "write the version that it was built for")
+        return None
+    return text
 
 
 def read_cudnn(value: Value) -> str | None:

@@ -100,7 +100,22 @@ def _software() -> Schema:
             "Extra build steps: shell lines, run in order and without a network after the packages are in.",
             _list(_text(rf"(?!--)(?!.*\\\s*$){_LINE}", "python -m spacy validate")),
         ),
-        "cuda": _say("The CUDA version.", _text(packages.CUDA, "12.4", numbers=True)),
+        "cuda": _say(
+            "The CUDA version, or auto: what the frameworks were built for.", _text(packages.CUDA, "12.4", numbers=True)
+        ),
+        "compat": _say(
+            "What a framework's version was built for, where the tables do not say it or say something else.",
+            _table(
+                _mapping(
+                    {
+                        "cuda": _text(packages.CUDA_VERSION, "13.0", numbers=True),
+                        "cudnn": _text(packages.CUDNN, "9.1", numbers=True),
+                    }
+                )
+                | {"required": ["cuda"]},
+                {"enum": sorted(packages.BUILT)},
+            ),
+        ),
         "cudnn": _say("The cuDNN version that goes with cuda.", _text(packages.CUDNN, "9.1", numbers=True)),
     }
 

@@ -64,12 +64,12 @@ CUDA = {
 def test_auto_locks_one_cuda_that_goes_with_the_framework(framework):
     wanted, expected = CUDA[framework]
     frameworks = dict([framework])
-    cuda = choose_cuda(frameworks, "auto")
+    cuda = choose_cuda(frameworks, "auto", {})
     assert cuda == wanted
     request = WheelRequest(
         list_framework_requirements(frameworks, cuda),
         *(None, (), TARGET, choose_torch_backend(frameworks, cuda), read_python_config(os.environ, Path.home())),
-        constraints=list_cuda_constraints(frameworks, cuda, None),
+        constraints=list_cuda_constraints(frameworks, cuda, None, {}),
     )
     warnings = []
     wheels = resolve_wheels(request, warnings.append)

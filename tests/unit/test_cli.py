@@ -25,7 +25,7 @@ def test_the_version_is_printed(run):
 
 def test_help_names_every_command(run):
     text = run("--help").stdout
-    for command in ("init", "lock", "render", "build", "run", "verify", "sweep", "diff", "schema", "doctor"):
+    for command in ("init", "lock", "render", "build", "run", "verify", "sweep", "diff", "compat", "schema", "doctor"):
         assert f"  {command} " in text
 
 

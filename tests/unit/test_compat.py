@@ -61,6 +61,13 @@ def test_the_public_indexs_own_build_of_torch():
     assert find_default_torch_build("99.0") is None
 
 
+def test_what_the_spec_knows_better_is_not_looked_up():
+    frameworks = {"torch": "2.13.0", "tensorflow": "2.21.0"}
+    (problem,) = check_frameworks(frameworks, "3.11", "11.0", None, known=("torch",))
+    assert (problem.key, "tensorflow" in problem.message) == ("cuda", True)
+    assert check_frameworks(frameworks, "3.11", "11.0", "7", known=tuple(frameworks)) == ()
+
+
 def test_images():
     tags = find_cuda_images("12.8", "ubuntu24.04")
     assert tags[0].startswith("12.8.1-")

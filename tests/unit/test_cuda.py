@@ -7,6 +7,7 @@ from reprobox.lock import Wheel
 from reprobox.resolve.compat import list_torch_builds, list_torches_for
 from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
 from reprobox.resolve.torch_builds import choose_torch_backend, read_build
+from reprobox.spec.model import BuiltFor
 
 
 def wheels(**versions):
@@ -28,11 +29,11 @@ class TestChoice:
         ],
     )
     def test_auto_is_what_the_frameworks_were_built_for(self, frameworks, cuda):
-        assert choose_cuda(frameworks, "auto") == cuda
+        assert choose_cuda(frameworks, "auto", {}) == cuda
 
     def test_a_version_is_taken_as_it_is(self):
-        assert choose_cuda({"torch": "2.13.0"}, "12.6") == "12.6"
-        assert choose_cuda({"torch": "2.13.0"}, None) is None
+        assert choose_cuda({"torch": "2.13.0"}, "12.6", {}) == "12.6"
+        assert choose_cuda({"torch": "2.13.0"}, None, {}) is None
 
     @pytest.mark.parametrize(
         ("frameworks", "about", "said"),
@@ -46,15 +47,23 @@ class TestChoice:
     )
     def test_what_cannot_be_chosen_says_why(self, frameworks, about, said):
         with pytest.raises(LockError, match=said) as caught:
-            choose_cuda(frameworks, "auto")
+            choose_cuda(frameworks, "auto", {})
         assert caught.value.about == about
         assert caught.value.hint
 
     def test_the_nearest_that_would_go_together_are_named(self):
         with pytest.raises(LockError) as caught:
-            choose_cuda({"torch": "2.13.0", "tensorflow": "2.10.0"}, "auto")
+            choose_cuda({"torch": "2.13.0", "tensorflow": "2.10.0"}, "auto", {})
         assert "use a torch for CUDA 11 (" in caught.value.hint
         assert all(version in caught.value.hint for version in list_torches_for("11"))
+
+    def test_what_the_spec_says_goes_before_the_tables(self):
+        known = {"torch": BuiltFor(cuda="13.2"), "tensorflow": BuiltFor(cuda="13.1", cudnn="9.26")}
+        assert choose_cuda({"torch": "99.0.0"}, "auto", known) == "13.2"
+        assert choose_cuda({"torch": "2.13.0+cpu"}, "auto", known) == "13.2"
+        assert choose_cuda({"tensorflow": "99.0.0"}, "auto", known) == "13.1"
+        assert choose_cuda({"jax": "99.0.0"}, "auto", {"jax": BuiltFor(cuda="13.0")}) == "13.0"
+        assert "nvidia-cudnn-cu13==9.26.*" in list_cuda_constraints({"tensorflow": "99.0.0"}, "13.1", None, known)
 
     def test_builds_are_those_of_the_table(self):
         assert list_torch_builds("2.13.0")[0] == "13.0"
@@ -67,7 +76,7 @@ class TestChoice:
 
 class TestConstraints:
     def test_they_hold_the_toolkit_and_cudnn(self):
-        assert list_cuda_constraints({"jax": "0.10.1"}, "12.8", "9.10") == (
+        assert list_cuda_constraints({"jax": "0.10.1"}, "12.8", "9.10", {}) == (
             "nvidia-cuda-runtime-cu12==12.8.*",
             "nvidia-cuda-cupti-cu12==12.8.*",
             "nvidia-cuda-nvcc-cu12==12.8.*",
@@ -75,17 +84,17 @@ class TestConstraints:
             "nvidia-nvjitlink-cu12==12.8.*",
             "nvidia-cudnn-cu12==9.10.*",
         )
-        assert "nvidia-cuda-runtime==13.0.*" in list_cuda_constraints({"torch": "2.13.0"}, "13.0.2", None)
+        assert "nvidia-cuda-runtime==13.0.*" in list_cuda_constraints({"torch": "2.13.0"}, "13.0.2", None, {})
 
     def test_tensorflow_s_cudnn_is_the_one_it_was_tested_with(self):
-        assert "nvidia-cudnn-cu12==9.3.*" in list_cuda_constraints({"tensorflow": "2.21.0"}, "12.5", None)
-        assert not any("cudnn" in line for line in list_cuda_constraints({"tensorflow": "2.21.0"}, "12.8", None))
+        assert "nvidia-cudnn-cu12==9.3.*" in list_cuda_constraints({"tensorflow": "2.21.0"}, "12.5", None, {})
+        assert not any("cudnn" in line for line in list_cuda_constraints({"tensorflow": "2.21.0"}, "12.8", None, {}))
         both = {"tensorflow": "2.21.0", "torch": "2.6.0"}
-        assert not any("cudnn" in line for line in list_cuda_constraints(both, "12.5", None))
+        assert not any("cudnn" in line for line in list_cuda_constraints(both, "12.5", None, {}))
 
     def test_no_cuda_and_any_of_a_major_version_hold_nothing(self):
-        assert list_cuda_constraints({"torch": "2.13.0"}, None, None) == ()
-        assert list_cuda_constraints({"jax": "0.10.1"}, "12", None) == ()
+        assert list_cuda_constraints({"torch": "2.13.0"}, None, None, {}) == ()
+        assert list_cuda_constraints({"jax": "0.10.1"}, "12", None, {}) == ()
 
 
 class TestCheck:
