@@ -30,8 +30,10 @@ from reprobox.streams import write_bytes
 
 if TYPE_CHECKING:
     from reprobox.engines.base import Engine
+    from reprobox.findings import Finding
     from reprobox.gpus.driver import Driver
     from reprobox.places import Place
+    from reprobox.records import Gpu
     from reprobox.run import RunRequest
     from reprobox.sweep import SeedRun
     from reprobox.sweep_report import SweepOutcome
@@ -186,6 +188,7 @@ def prepare_run(
 ) -> ReadyRun:
     """Bring the image up to date and check the inputs."""
     from reprobox.gpus.driver import read_driver
+    from reprobox.gpus.selection import choose_gpus
     from reprobox.host import read_host
     from reprobox.inputs import check_inputs
     from reprobox.run import RunRequest
@@ -200,6 +203,8 @@ def prepare_run(
     if gpus:
         _check_gpus(gpus, driver, engine, planned.lock, settings.reporter)
     provided = place.provide(plan, project.folder, engine)
+    if gpus:
+        _check_kernels(choose_gpus(driver.gpus, gpus), provided.image, engine, planned.lock, settings)
     request = RunRequest(
         image=provided.image,
         image_digest=provided.digest,
@@ -220,14 +225,29 @@ def prepare_run(
 
 def _check_gpus(gpus: tuple[str, ...], driver: Driver, engine: Engine, lock: Lock, reporter: Reporter) -> None:
     """Refuse a run on GPUs that could not be one, and warn of what may go wrong with it."""
-    from reprobox.findings import Status
     from reprobox.gpus.need import find_need
-    from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
+    from reprobox.gpus.preflight import Surroundings, check_gpus
     from reprobox.gpus.toolkit import read_toolkit_version
 
     base = lock.base.env if isinstance(lock.base, ImageBase) else ()
     need = find_need(list_versions(lock), dict(item.split("=", 1) for item in base))
     findings = check_gpus(Surroundings(driver, engine.info(), read_toolkit_version()), gpus, need)
+    _tell(findings, reporter)
+
+
+def _check_kernels(gpus: tuple[Gpu, ...], image: str, engine: Engine, lock: Lock, settings: Settings) -> None:
+    """Refuse a run on GPUs that the frameworks in the image have no kernels for."""
+    from reprobox.gpus.kernels import check_kernels, find_wheels, read_kernels
+
+    for name, wheel in find_wheels({one.name: one.sha256 for one in lock.wheels}).items():
+        kernels = read_kernels(name, wheel, image, engine, settings.cache)
+        _tell(tuple(check_kernels(gpus, name, kernels)), settings.reporter)
+
+
+def _tell(findings: tuple[Finding, ...], reporter: Reporter) -> None:
+    from reprobox.findings import Status
+    from reprobox.gpus.preflight import refuse
+
     refuse(findings)
     for finding in findings:
         if finding.status is Status.WARNING:

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from reprobox.engines.base import GpuAccess
+from reprobox.engines.base import ContainerResult, GpuAccess
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import EngineError, UsageError
 from reprobox.findings import Status
 from reprobox.gpus.driver import Driver, parse_gpus
 from reprobox.gpus.drivers import find_minimum_driver, find_shipped_driver
+from reprobox.gpus.kernels import check_kernels, find_wheels, read_kernels
 from reprobox.gpus.need import GpuNeed, find_need
 from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
 from reprobox.gpus.selection import ALL, choose_gpus, parse_selection
@@ -109,6 +110,60 @@ def check(devices=ALL, cuda="12.8", toolkit="1.18.0", engine=HOOKED, driver="580
         Surroundings(Driver(gpus, driver), engine, toolkit), parse_selection(",".join(devices)), GpuNeed(cuda, without)
     )
     return [(one.status, one.detail, one.hint) for one in found]
+
+
+class TestKernels:
+    KERNELS = ("sm_75", "sm_80", "sm_86", "sm_90a", "sm_120", "compute_120")
+
+    @pytest.mark.parametrize(
+        ("capability", "status"),
+        [
+            ("8.0", None),
+            ("8.9", None),  # what is made for 8.6 runs there
+            ("9.0", None),
+            ("12.1", None),
+            ("13.0", Status.WARNING),
+            ("10.0", Status.FAILED),
+            ("7.0", Status.FAILED),
+            ("", None),
+        ],
+    )
+    def test_a_gpu_needs_kernels_of_its_own_or_some_to_compile(self, capability, status):
+        gpu = replace(TWO[0], compute_capability=capability)
+        found = list(check_kernels([gpu], "torch", self.KERNELS))
+        assert [one.status for one in found] == ([status] if status else [])
+        assert all(f"compute capability {capability}" in one.detail and "7.5, 8.0, 8.6" in one.detail for one in found)
+
+    def test_what_says_nothing_is_let_pass(self):
+        gpu = replace(TWO[0], compute_capability="7.0")
+        assert list(check_kernels([gpu], "torch", ())) == []
+        assert list(check_kernels([gpu], "torch", ("gfx90a",))) == []
+
+    @pytest.mark.parametrize(
+        ("told", "code", "kernels", "asked"),
+        [
+            (b'noise\n["sm_90", "compute_90"]\n', 0, ("sm_90", "compute_90"), 1),
+            (b"AttributeError\n", 1, (), 2),
+            (b"", 0, (), 2),
+        ],
+    )
+    def test_a_framework_is_asked_once_a_wheel(self, tmp_path, told, code, kernels, asked):
+        specs = []
+
+        class Engine(FakeEngine):
+            def run_container(self, spec, on_output):
+                specs.append(spec)
+                on_output("stderr", b"a warning\n")
+                on_output("stdout", told)
+                return ContainerResult(code, 0.1, False, False, None)
+
+        for _ in range(2):
+            assert read_kernels("torch", "ab" * 32, "it", Engine(), tmp_path) == kernels
+        assert len(specs) == asked
+        assert (specs[0].image, specs[0].entrypoint, specs[0].network, specs[0].gpus) == ("it", (), False, ())
+
+    def test_only_wheels_that_hold_kernels_are_asked(self):
+        assert find_wheels({"numpy": "1", "torch": "2"}) == {"torch": "2"}
 
 
 class TestPreflight:
