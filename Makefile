@@ -29,10 +29,13 @@ test: $(VENV)/.ready ## Lint, unit tests with coverage, and the tests that need 
 test-long: $(VENV)/.ready ## The tests that `make test` leaves out, because they take long
 	@scripts/with-engine scripts/test long
 
+test-gpu: $(VENV)/.ready ## On a machine with a GPU and torch, TensorFlow or JAX: five equal runs of each model, and the cost
+	$(BIN)/python -m pytest tests/gpu -m gpu -q -s
+
 bench: $(VENV)/.ready ## Measure the speed table, both sides in one run
 	@scripts/with-engine $(BIN)/python benchmarks/bench.py
 
 clean: ## Remove what the targets above made here
 	rm -rf $(VENV) .cache .reprobox build dist
 
-.PHONY: help setup demo lint test test-long bench clean
+.PHONY: help setup demo lint test test-long test-gpu bench clean

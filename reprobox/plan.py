@@ -56,6 +56,8 @@ class Plan:
     stages: tuple[StagePlan, ...]
     spec_digest: str
     lock_digest: str
+    versions: tuple[tuple[str, str], ...] = ()
+    """What is installed where it runs, by normalised name, sorted; ``glibc`` is the C library."""
 
     @property
     def cpu(self) -> str:
@@ -81,15 +83,21 @@ _FIXED_ENVIRONMENT = {
 }
 
 
-def make_plan(spec: Spec, lock: Lock, source: tuple[SourceFile, ...]) -> Plan:
-    """Fill in every default; the spec's own ``env`` is put over the image's and the level's."""
+def make_plan(
+    spec: Spec, lock: Lock, source: tuple[SourceFile, ...], versions: Mapping[str, str] | None = None
+) -> Plan:
+    """Fill in every default; the spec's own ``env`` is put over the image's and the level's.
+
+    ``versions`` are of what is installed where that is not what the lock has.
+    """
     switches = decide_switches(spec)
+    versions = list_versions(lock) if versions is None else versions
     return Plan(
         name=spec.name,
         seed=spec.seed,
         level=spec.determinism.level,
         switches=tuple(switches.items()),
-        env=_fill_environment(lock, decide_variables(spec, list_versions(lock)), spec.env),
+        env=_fill_environment(lock, decide_variables(spec, versions), spec.env),
         base=lock.base,
         python=lock.python,
         system=lock.system,
@@ -100,6 +108,7 @@ def make_plan(spec: Spec, lock: Lock, source: tuple[SourceFile, ...]) -> Plan:
         stages=plan_stages(spec),
         spec_digest=spec_digest(spec),
         lock_digest=lock_digest(lock),
+        versions=tuple(sorted(versions.items())),
     )
 
 

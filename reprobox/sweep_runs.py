@@ -57,7 +57,7 @@ def reseed_request(request: RunRequest, lock: Lock, seed: int) -> RunRequest:
     """
     if seed == request.plan.seed:
         return request
-    planned = make_plan(replace(request.spec, seed=seed), lock, request.plan.source)
+    planned = make_plan(replace(request.spec, seed=seed), lock, request.plan.source, dict(request.plan.versions))
     plan = replace(planned, spec_digest=request.plan.spec_digest)
     changed = _find_changes(request.plan, plan)
     return replace(request, plan=plan, contract=format_contract(plan), environment=changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -201,7 +202,7 @@ def prepare_run(
     engine = place.connect()
     driver = read_driver()
     if gpus:
-        _check_gpus(gpus, driver, engine, planned.lock, settings.reporter)
+        _check_gpus(gpus, driver, engine, plan, settings.reporter)
     provided = place.provide(plan, project.folder, engine)
     if gpus:
         _check_kernels(choose_gpus(driver.gpus, gpus), provided.image, engine, planned.lock, settings)
@@ -223,14 +224,14 @@ def prepare_run(
     return ReadyRun(place, engine, request, planned.lock)
 
 
-def _check_gpus(gpus: tuple[str, ...], driver: Driver, engine: Engine, lock: Lock, reporter: Reporter) -> None:
+def _check_gpus(gpus: tuple[str, ...], driver: Driver, engine: Engine, plan: Plan, reporter: Reporter) -> None:
     """Refuse a run on GPUs that could not be one, and warn of what may go wrong with it."""
     from reprobox.gpus.need import find_need
     from reprobox.gpus.preflight import Surroundings, check_gpus
     from reprobox.gpus.toolkit import read_toolkit_version
 
-    base = lock.base.env if isinstance(lock.base, ImageBase) else ()
-    need = find_need(list_versions(lock), dict(item.split("=", 1) for item in base))
+    base = plan.base.env if isinstance(plan.base, ImageBase) else ()
+    need = find_need(dict(plan.versions), dict(item.split("=", 1) for item in base))
     findings = check_gpus(Surroundings(driver, engine.info(), read_toolkit_version()), gpus, need)
     _tell(findings, reporter)
 
@@ -272,7 +273,7 @@ def verify_project(
             tolerance=options.tolerance,
             reference=reference,
             off=off,
-            promises=list_promises(ready.request.plan.cpu, list_versions(ready.lock)),
+            promises=list_promises(ready.request.plan.cpu, dict(ready.request.plan.versions)),
             folder=project.state / "verify",
             started=settings.now(),
         )
@@ -284,7 +285,7 @@ def _prepared_off(ready: ReadyRun, project: Project) -> Iterator[RunRequest]:
     """Yield the same run at level ``off``: another small layer on the same image, under a name of its own."""
     request = ready.request
     spec = replace(request.spec, name=f"{request.spec.name}-off", determinism=Determinism(level=Level.OFF))
-    plan = make_plan(spec, ready.lock, request.plan.source)
+    plan = make_plan(spec, ready.lock, request.plan.source, dict(request.plan.versions))
     provided = ready.place.provide(plan, project.folder, ready.engine)
     try:
         yield replace(request, image=provided.image, image_digest=provided.digest, plan=plan, spec=spec)
@@ -375,14 +376,21 @@ def _plan_project(project: Project, settings: Settings) -> _Planned:
             " differ, and with it the image digest"
         )
     source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name))
-    plan = make_plan(spec, lock, source)
-    warn_of_gaps(plan, lock, settings.reporter)
+    plan = make_plan(spec, lock, source, _ask_versions(settings.python) if settings.python else None)
+    warn_of_gaps(plan, settings.reporter)
     return _Planned(loaded, lock, plan)
 
 
-def warn_of_gaps(plan: Plan, lock: Lock, reporter: Reporter) -> None:
-    """Say which locked packages cannot be held to the spec's instruction set."""
-    for gap in find_gaps(plan.cpu, list_versions(lock)) if plan.cpu else ():
+def _ask_versions(python: str) -> dict[str, str]:
+    """Return what an interpreter of this machine has: it decides which switches there are."""
+    from reprobox.local_image import ask_interpreter
+
+    return {"glibc": platform.libc_ver()[1], **ask_interpreter(Path(python)).packages}
+
+
+def warn_of_gaps(plan: Plan, reporter: Reporter) -> None:
+    """Say which packages cannot be held to the spec's instruction set."""
+    for gap in find_gaps(plan.cpu, dict(plan.versions)) if plan.cpu else ():
         reporter.warn(
             f"{gap.package} {gap.version} is not held to cpu: {plan.cpu}: no value of {gap.variable} is known for this"
             " version, so its results may differ on other processors"

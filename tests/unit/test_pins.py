@@ -192,7 +192,7 @@ class Listener:
 def test_a_package_that_cannot_be_pinned_is_warned_of_where_it_matters(level, said):
     lock = make_lock(wheels=(make_wheel("numpy", "1.17.5"), make_wheel("six", "1.17.0")))
     listener = Listener()
-    warn_of_gaps(make_plan(parse_spec(f"{HEAD}determinism: {level}\n", "spec.yaml", None), lock, ()), lock, listener)
+    warn_of_gaps(make_plan(parse_spec(f"{HEAD}determinism: {level}\n", "spec.yaml", None), lock, ()), listener)
     expected = (
         "numpy 1.17.5 is not held to cpu: avx2: no value of NPY_DISABLE_CPU_FEATURES is known for this version, so its"
         " results may differ on other processors"
