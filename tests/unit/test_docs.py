@@ -72,7 +72,7 @@ def test_the_exit_codes_are_those_of_the_errors():
 
 
 def code() -> str:
-    folders = ("reprobox", "templates", "scripts")
+    folders = ("reprobox", "templates", "scripts", "tests/gpu")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     return "\n".join(path.read_text("utf-8") for path in paths if "__pycache__" not in path.parts)
 
