@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -90,12 +91,24 @@ def find_obstacles(reference: RunRecord, run: RunRecord) -> tuple[str, ...]:
         ("image", reference.image_digest, run.image_digest),
         ("seed", str(reference.seed), str(run.seed)),
         ("level", reference.level, run.level),
+        ("GPU", _describe_gpus(reference), _describe_gpus(run)),
         *(
             (f"input {name}", reference.inputs.get(name, "none"), run.inputs.get(name, "none"))
             for name in sorted(reference.inputs.keys() | run.inputs.keys())
         ),
     )
-    return tuple(f"{what}: {one[:19]} against {other[:19]}" for what, one, other in pairs if one != other)
+    return tuple(f"{what}: {_shorten(one)} against {_shorten(other)}" for what, one, other in pairs if one != other)
+
+
+def _describe_gpus(record: RunRecord) -> str:
+    """Name the models and branches of the driver: the same bits are promised where these are the same."""
+    found = dict.fromkeys(f"{gpu.name} with driver {gpu.driver.partition('.')[0]}" for gpu in record.gpus)
+    return " and ".join(found) or "none"
+
+
+def _shorten(value: str) -> str:
+    """Cut a digest to what tells it from others."""
+    return value[:19] if re.fullmatch(r"(\w+:)?[0-9a-f]{64}", value) else value[:200]
 
 
 def decide(

@@ -6,6 +6,7 @@ import pytest
 from made_records import HOST, make_record
 
 from reprobox.compare.model import Difference, FileComparison, NumberDifference, Result, Tolerance
+from reprobox.records import Gpu
 from reprobox.verdict import (
     Cost,
     RunComparison,
@@ -70,6 +71,15 @@ def test_verdicts(comparisons, settings, verdict, reason):
     assert found.verdict is verdict
     assert reason in found.reason
     assert (found.bound is not None) is (verdict is Verdict.IDENTICAL)
+
+
+def test_another_gpu_or_branch_of_its_driver_is_an_obstacle():
+    card = Gpu("A100", "535.104.05", 80 << 30)
+    one = make_record(gpus=(card,))
+    assert find_obstacles(one, make_record(gpus=(replace(card, driver="535.54.03", index=1),))) == ()
+    newer = make_record(gpus=(replace(card, driver="580.95.05"),))
+    assert find_obstacles(one, newer) == ("GPU: A100 with driver 535 against A100 with driver 580",)
+    assert find_obstacles(one, make_record()) == ("GPU: A100 with driver 535 against none",)
 
 
 def test_what_was_not_the_same_before_the_run_is_named():
