@@ -70,6 +70,15 @@ def _describe_reach(info: EngineInfo) -> tuple[Finding, ...]:
     )
 
 
+def describe_local(namespaces: tuple[str, ...]) -> Finding:
+    """Say whether this machine lets its user run without a container (``--engine local``)."""
+    if "mount" in namespaces:
+        return Finding("no container", Status.OK, f"`--engine local` can run here ({', '.join(namespaces)})")
+    detail = "`--engine local` cannot run here: the kernel gives its user no namespaces"
+    hint = "it matters only where there is no engine: user.max_user_namespaces, kernel.unprivileged_userns_clone"
+    return Finding("no container", Status.WARNING, detail, hint)
+
+
 def _describe_limits(info: EngineInfo) -> tuple[Finding, ...]:
     if info.holds_limits:
         return ()

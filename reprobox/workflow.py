@@ -317,8 +317,9 @@ def sweep_project(
 
 def examine_machine(settings: Settings) -> DoctorOutcome:
     """Look at everything a build or a run needs of this machine."""
-    from reprobox.doctor import examine
+    from reprobox.doctor import describe_local, examine
     from reprobox.engines.docker import connect
+    from reprobox.engines.local.isolation import choose_namespaces
     from reprobox.gpus.driver import read_driver
     from reprobox.gpus.toolkit import read_toolkit_version
     from reprobox.host import read_host
@@ -333,7 +334,8 @@ def examine_machine(settings: Settings) -> DoctorOutcome:
         settings.cache,
         settings.environ,
     )
-    return DoctorOutcome((*findings, *try_places(settings, Path.cwd())), info)
+    local = describe_local(choose_namespaces(network=False))
+    return DoctorOutcome((*findings, local, *try_places(settings, Path.cwd())), info)
 
 
 def load_lock(project: Project, spec: Spec) -> Lock:

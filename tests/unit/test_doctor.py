@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reprobox.doctor import examine, hide_password
+from reprobox.doctor import describe_local, examine, hide_password
 from reprobox.engines.base import GpuAccess, StoreKind
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import EngineError
@@ -70,6 +70,12 @@ def test_no_gpu_is_no_failure_and_one_that_does_not_work_is_a_warning(tmp_path):
     assert find("GPU", tmp_path).status is Status.OK
     broken = Driver((), trouble="its kernel module is not loaded", hint="load it")
     assert find("GPU", tmp_path, driver=broken).status is Status.WARNING
+
+
+def test_runs_without_a_container_are_possible_or_not():
+    assert describe_local(("user", "mount", "pid")).status is Status.OK
+    found = describe_local(())
+    assert (found.status, "max_user_namespaces" in found.hint) == (Status.WARNING, True)
 
 
 def test_known_holes_of_the_container_toolkit_are_named(tmp_path):

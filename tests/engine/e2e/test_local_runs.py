@@ -1,10 +1,12 @@
 """Runs without a container: results as in one, without any engine, as whoever calls; and said to be what they are."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from gpu_stand_ins import SMI, install
 from program import call_program
 from runtime.venvs import install_venv
 from somebody import Somebody
@@ -87,6 +89,17 @@ def test_an_interpreter_that_is_given_is_used_as_it_is(project):
     assert (process["backends"]["numpy"]["seed"], process["backends"]["numpy"]["version"]) == (32, "2.3.5")
     (said,) = [one for one in record["warnings"] if one.startswith("packages are those of")]
     assert said == f"packages are those of {python}, and differ from the lock: numpy 2.3.5 (lock: 2.4.6)"
+
+
+def test_gpus_are_shown_or_hidden_as_asked_for(project, tmp_path):
+    install(tmp_path, "nvidia-smi", SMI)
+    environ = {**NOWHERE, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for gpu, shown, count in (("0", "0", 1), ("none", "", 0)):
+        command = ("--", "sh", "-c", 'echo "<$CUDA_VISIBLE_DEVICES>"')
+        done = call_program("run", "--engine", "local", f"--gpu={gpu}", "--json", project, *command, env=environ).json
+        folder, record = read_run(done)
+        assert (folder / "log.txt").read_text() == f"<{shown}>\n"
+        assert len(record["gpus"]) == count
 
 
 @pytest.mark.parametrize(
