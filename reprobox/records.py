@@ -135,8 +135,6 @@ class RunRecord:
     level: str
     switches: dict[str, bool | int | str]
     environment: dict[str, str]
-    gpus: tuple[Gpu, ...]
-    """Those that the run was given; empty: it ran on the CPU."""
     network: bool
     host: Host
     engine: EngineRecord
@@ -157,6 +155,8 @@ class RunRecord:
     """The last value of each name, from wherever the run left it."""
     earlier: EarlierRun | None = None
     """What the run's ``/output`` held when it started; ``None``: nothing."""
+    gpus: tuple[Gpu, ...] = ()
+    """Those that the run was given; empty: it ran on the CPU."""
 
 
 def format_record(record: RunRecord) -> str:

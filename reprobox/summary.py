@@ -7,7 +7,7 @@ from signal import Signals
 
 from reprobox.findings import Finding, Status
 from reprobox.outcomes import BuildOutcome, RunOutcome
-from reprobox.records import StageRecord
+from reprobox.records import Gpu, StageRecord
 from reprobox.reporting import format_count
 from reprobox.sizes import format_size
 from reprobox.streams import escape_unprintable
@@ -48,11 +48,17 @@ def describe_run(outcome: RunOutcome) -> str:
         *(f"missing  {name}: the spec declares it, the run did not leave it" for name in record.missing_outputs),
         *(f"warning  {text}" for text in warnings[:_MOST_OUTPUTS]),
         *_describe_rest(len(warnings) - _MOST_OUTPUTS),
+        *(f"GPU      {_describe_gpu(gpu)}" for gpu in record.gpus),
         f"seed     {record.seed}, level {record.level}",
         f"outputs  {outcome.folder / 'output'}",
         f"record   {outcome.folder / 'run.json'}",
     ]
     return "\n".join(lines)
+
+
+def _describe_gpu(gpu: Gpu) -> str:
+    slowed = f", slowed by {' and '.join(gpu.slowed)}" if gpu.slowed else ""
+    return f"{gpu.name}, driver {gpu.driver}{slowed}"
 
 
 def _describe_stage(stage: StageRecord) -> str:

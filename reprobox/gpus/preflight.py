@@ -118,7 +118,7 @@ def _check_engine(engine: EngineInfo, severity: Status) -> Iterator[Finding]:
         if engine.rootless:
             how += "; on a rootless Docker set no-cgroups = true in the toolkit's config.toml, or use CDI"
     hint = f"install the NVIDIA Container Toolkit, {how}"
-    yield Finding("GPU in containers", severity, f"{engine.name} cannot hand a GPU to containers here", hint)
+    yield Finding("GPU access", severity, f"{engine.name} cannot hand a GPU to containers here", hint)
 
 
 def _check_names(engine: EngineInfo, devices: tuple[str, ...]) -> Iterator[Finding]:
@@ -129,7 +129,7 @@ def _check_names(engine: EngineInfo, devices: tuple[str, ...]) -> Iterator[Findi
         if device not in known:
             detail = f"the CDI files here know no {GPU_KIND}={device}"
             hint = f"they know {', '.join(known)}; `nvidia-ctk cdi generate` makes them anew"
-            yield Finding("GPU in containers", Status.FAILED, detail, hint)
+            yield Finding("GPU access", Status.FAILED, detail, hint)
 
 
 def _check_toolkit(version: str, engine: EngineInfo) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _check_toolkit(version: str, engine: EngineInfo) -> Iterator[Finding]:
         newest = max((one.fixed for one in weaknesses), key=Version)
         detail = f"NVIDIA Container Toolkit {version} has known holes ({names}): {weaknesses[-1].what}"
         hint = f"update it to {newest} or newer before you run an image that is not yours"
-        yield Finding("container toolkit", Status.WARNING, detail, hint)
+        yield Finding("GPU toolkit", Status.WARNING, detail, hint)
 
 
 def _is_version(text: str) -> bool:

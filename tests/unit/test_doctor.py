@@ -60,10 +60,10 @@ def test_limits_that_are_not_held_are_a_warning(tmp_path):
 def test_a_gpu_that_the_engine_cannot_hand_on_is_a_warning(tmp_path):
     driver = Driver((Gpu("A100", "580.1", 1),), "580.1")
     assert "A100; driver 580.1" in find("GPU", tmp_path, driver=driver).detail
-    found = find("GPU in containers", tmp_path, driver=driver)
+    found = find("GPU access", tmp_path, driver=driver)
     assert (found.status, "nvidia-ctk runtime configure" in found.hint) == (Status.WARNING, True)
     with pytest.raises(StopIteration):
-        find("GPU in containers", tmp_path, replace(INFO, gpu_access=GpuAccess.HOOK), driver=driver)
+        find("GPU access", tmp_path, replace(INFO, gpu_access=GpuAccess.HOOK), driver=driver)
 
 
 def test_no_gpu_is_no_failure_and_one_that_does_not_work_is_a_warning(tmp_path):
@@ -81,11 +81,11 @@ def test_runs_without_a_container_are_possible_or_not():
 def test_known_holes_of_the_container_toolkit_are_named(tmp_path):
     driver = Driver((Gpu("A100", "580.1", 1),), "580.1")
     hooked = replace(INFO, gpu_access=GpuAccess.HOOK)
-    found = find("container toolkit", tmp_path, hooked, driver=driver, toolkit="1.17.3")
+    found = find("GPU toolkit", tmp_path, hooked, driver=driver, toolkit="1.17.3")
     assert ("CVE-2025-23359" in found.detail, "CVE-2024-0132" in found.detail) == (True, False)
     assert "1.17.8 or newer" in found.hint
     with pytest.raises(StopIteration):
-        find("container toolkit", tmp_path, hooked, driver=driver, toolkit="1.17.8")
+        find("GPU toolkit", tmp_path, hooked, driver=driver, toolkit="1.17.8")
 
 
 def test_a_proxys_password_is_not_shown(tmp_path):

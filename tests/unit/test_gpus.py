@@ -237,4 +237,4 @@ class TestPreflight:
         assert "no GPU 7" in caught.value.message
         assert "too old for CUDA 13.0" in caught.value.message
         assert "cannot hand a GPU" in caught.value.message
-        assert [one.name for one in found if one.status is Status.WARNING] == ["container toolkit"]
+        assert [one.name for one in found if one.status is Status.WARNING] == ["GPU toolkit"]

@@ -1,15 +1,17 @@
 """The text a command ends with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_records import make_record
 
-from reprobox.doctor import Finding, Status
+from reprobox.findings import Finding, Status
 from reprobox.layers.model import Layer
-from reprobox.outcomes import BuildOutcome
-from reprobox.records import StageRecord
+from reprobox.outcomes import BuildOutcome, RunOutcome
+from reprobox.records import Gpu, StageRecord
 from reprobox.summary import _describe_stage as describe_stage
-from reprobox.summary import describe_build, describe_findings
+from reprobox.summary import describe_build, describe_findings, describe_run
 
 
 def stage(**values):
@@ -46,6 +48,16 @@ def test_a_build_says_what_is_new_and_where_the_image_is():
         "digest   sha256:i",
         "size     2.0 MB in 2 layers, 1 of them new",
         "time     0.3 s",
+    ]
+
+
+def test_a_run_s_gpus_are_named_with_what_held_them_down():
+    card = Gpu("A100", "535.1", 80 << 30)
+    record = make_record(gpus=(card, replace(card, slowed=("heat for 2.0 s", "power cap for 0.5 s"))))
+    lines = describe_run(RunOutcome(Path("/runs/it"), record, "it")).splitlines()
+    assert [line for line in lines if line.startswith("GPU")] == [
+        "GPU      A100, driver 535.1",
+        "GPU      A100, driver 535.1, slowed by heat for 2.0 s and power cap for 0.5 s",
     ]
 
 

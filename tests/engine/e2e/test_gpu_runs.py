@@ -83,4 +83,4 @@ def test_a_gpu_that_is_not_there_is_refused_by_its_number(project, machine):
 def test_doctor_sees_it(machine):
     found = {one["name"]: one for one in call_program("doctor", "--json", env=machine, check=False).json["findings"]}
     assert found["GPU"]["detail"] == "NVIDIA Stand-in (compute capability 9.0); driver 580.95.05"
-    assert "GPU in containers" not in found
+    assert "GPU access" not in found
