@@ -100,10 +100,7 @@ class TestTensorflow:
 
 
 class TestJax:
-    def test_without_pins_an_older_processor_computes_otherwise(self, functions):
-        differing = find_differences(functions, "bitwise", [native_or("Haswell", "avx2"), NO_AVX2])
-        assert {"product", "exp", "perceptron by SGD"} <= differing
-        assert not {"uniform", "permutation"} & differing
+    """Without a control of its own: what it compiles takes minutes on a model, and the others' controls are enough."""
 
     def test_two_makers_agree(self, functions):
         assert find_differences(functions, "{level: portable, cpu: avx2}", two_makers()) == set()
