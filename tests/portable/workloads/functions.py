@@ -34,7 +34,7 @@ def train(loss, *shapes):
 @jax.jit
 def compute(key):
     x = jax.random.uniform(key, (256, 256))
-    images, kernel = jax.random.normal(key, (8, 3, 16, 16)), jax.random.normal(key, (4, 3, 3, 3))
+    images, kernel = jax.random.normal(key, (8, 3, 6, 6)), jax.random.normal(key, (4, 3, 3, 3))
 
     def perceptron(weights):
         hidden = jnp.tanh(x[:32] @ weights[0] + weights[1])
@@ -52,7 +52,7 @@ def compute(key):
         "softmax": jax.nn.softmax(x),
         "gradient of a convolution": jax.grad(lambda kernel: (convolve(images, kernel) ** 2).sum())(kernel),
         "perceptron by SGD": train(perceptron, (256, 64), (64,), (64, 10), (10,)),
-        "network by SGD": train(network, (4, 3, 3, 3), (4 * 256, 10)),
+        "network by SGD": train(network, (4, 3, 3, 3), (4 * 36, 10)),
     }
 
 
