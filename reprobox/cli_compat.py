@@ -12,7 +12,7 @@ from reprobox.streams import write_line
 
 
 def compat_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="torch, tensorflow or cuda.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="torch, tensorflow, cuda or images.")] = "",
     version: Annotated[str, typer.Argument(metavar="VERSION", help="One version; without it, all of them.")] = "",
     as_json: JsonOption = False,
 ) -> None:

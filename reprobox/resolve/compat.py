@@ -81,17 +81,6 @@ def find_tested_tensorflow(version: str) -> tuple[str, str] | None:
     return (str(release["tested"]["cuda"]), str(release["tested"]["cudnn"])) if release else None
 
 
-def find_cuda_images(cuda: str, system: str) -> tuple[str, ...]:
-    """List the tags of NVIDIA's images for a CUDA ("12.8" or "12.8.1") and a system ("ubuntu24.04"), newest first."""
-    found = [
-        (Version(str(image["cuda"])), f"{image['cuda']}-{flavour}-{system}")
-        for image in load_table("cuda_images")["images"]
-        for flavour in image["os"].get(system, ())
-        if f"{image['cuda']}.".startswith(f"{cuda}.")
-    ]
-    return tuple(tag for _, tag in sorted(found, key=lambda item: (item[0], item[1]), reverse=True))
-
-
 def _check_release(name: str, version: Version, python: str | None) -> Iterable[CompatProblem]:
     release = _find_release(name, version)
     if release is None:

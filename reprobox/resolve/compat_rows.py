@@ -10,9 +10,10 @@ from packaging.version import InvalidVersion, Version
 from reprobox.errors import UsageError
 from reprobox.gpus.drivers import find_minimum_driver
 from reprobox.resolve.compat import list_torch_builds
+from reprobox.spec.packages import BUILT
 from reprobox.tables import load_table
 
-NAMES = ("torch", "tensorflow", "cuda")
+NAMES = ("torch", "tensorflow", "cuda", "images")
 Row = dict[str, str]
 """What it is, and each fact in words; the same keys in every row of one kind."""
 
@@ -26,7 +27,7 @@ def list_rows(name: str, version: str) -> list[Row]:
         near = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(NAMES)}"
         raise UsageError(f"there is no table of {name}", hint=hint)
-    makers = {"torch": _list_torch, "tensorflow": _list_tensorflow, "cuda": _list_cuda}
+    makers = {"torch": _list_torch, "tensorflow": _list_tensorflow, "cuda": _list_cuda, "images": _list_images}
     found = [row for one in ([name] if name else NAMES) for row in makers[one]()]
     if not version:
         return found
@@ -34,7 +35,7 @@ def list_rows(name: str, version: str) -> list[Row]:
     if not chosen:
         newest = found[0]["version"]
         hint = f"the newest there is {newest}"
-        if name != "cuda":
+        if name in BUILT:
             hint += f"; a spec can say itself what it was built for: `compat: {{{name}: {{cuda: …}}}}`"
         raise UsageError(f"the table of {name} has no {version}", hint=hint)
     return chosen
@@ -93,6 +94,20 @@ def _list_cuda() -> list[Row]:
             "driver it came with": str(row.get("shipped_linux_driver", "")),
         }
         for row in _newest_first("compat_cuda_driver", "toolkits", "cuda")
+    ]
+
+
+def _list_images() -> list[Row]:
+    """NVIDIA's images, for who compiles: ``base: {image: …}`` with a tag of these."""
+    return [
+        {
+            "name": "images",
+            "version": str(row["cuda"]),
+            "system": system,
+            "flavours of the tag nvidia/cuda:VERSION-FLAVOUR-SYSTEM": ", ".join(sorted(flavours)),
+        }
+        for row in _newest_first("cuda_images", "images", "cuda")
+        for system, flavours in sorted(row["os"].items())
     ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reprobox.resolve.compat import check_frameworks, find_cuda_images, find_default_torch_build
+from reprobox.resolve.compat import check_frameworks, find_default_torch_build
 
 
 def check(frameworks, python="3.11", cuda=None, cudnn=None):
@@ -66,10 +66,3 @@ def test_what_the_spec_knows_better_is_not_looked_up():
     (problem,) = check_frameworks(frameworks, "3.11", "11.0", None, known=("torch",))
     assert (problem.key, "tensorflow" in problem.message) == ("cuda", True)
     assert check_frameworks(frameworks, "3.11", "11.0", "7", known=tuple(frameworks)) == ()
-
-
-def test_images():
-    tags = find_cuda_images("12.8", "ubuntu24.04")
-    assert tags[0].startswith("12.8.1-")
-    assert "12.8.1-cudnn-devel-ubuntu24.04" in tags
-    assert find_cuda_images("12.8", "plan9") == ()

@@ -26,14 +26,14 @@ def test_the_newest_is_first_and_every_table_has_its_own_heading():
     rows = list_rows("", "")
     assert rows[0]["version"] == "2.15.0"
     text = describe_rows(rows)
-    assert [block.split()[0] for block in text.split("\n\n")] == ["torch", "tensorflow", "cuda"]
+    assert [block.split()[0] for block in text.split("\n\n")] == ["torch", "tensorflow", "cuda", "images"]
 
 
 @pytest.mark.parametrize(
     ("name", "version", "said", "hint"),
     [
         ("tourch", "", "there is no table of tourch", "did you mean torch?"),
-        ("abacus", "", "there is no table of abacus", "there are torch, tensorflow, cuda"),
+        ("abacus", "", "there is no table of abacus", "there are torch, tensorflow, cuda, images"),
         ("torch", "99", "the table of torch has no 99", "compat: {torch: {cuda: …}}"),
         ("cuda", "1", "the table of cuda has no 1", "the newest there is"),
     ],
@@ -42,6 +42,12 @@ def test_what_no_table_has_is_refused(name, version, said, hint):
     with pytest.raises(UsageError, match=said) as caught:
         list_rows(name, version)
     assert hint in caught.value.hint
+
+
+def test_images_of_nvidia_s_are_listed_by_system():
+    rows = {row["system"]: row for row in list_rows("images", "12.8.1")}
+    flavours = next(value for key, value in rows["ubuntu24.04"].items() if key.startswith("flavours"))
+    assert {"base", "devel", "cudnn-devel"} <= set(flavours.split(", "))
 
 
 def test_the_command_prints_it_for_people_and_for_machines():
