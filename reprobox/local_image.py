@@ -31,6 +31,8 @@ from reprobox.uv import PythonConfig, clean_message, run_uv
 
 _VENV = "/opt/venv"
 _DONE = ".reprobox-done"
+_LAYOUT = 2
+"""Of such a venv: one that was laid out otherwise is made anew."""
 _ASK = """
 import importlib.metadata, json, site, sys, sysconfig
 print(json.dumps({
@@ -123,7 +125,13 @@ def ask_interpreter(path: Path) -> Interpreter:
 def _make_venv(plan: Plan, interpreter: Interpreter, supply: Supply, settings: Settings, *, given: bool) -> Path:
     """Return the venv, made once for these wheels and this interpreter."""
     wheels = [] if given else [[wheel.filename, wheel.sha256] for wheel in plan.wheels]
-    facts = [str(interpreter.path), interpreter.version, wheels, *([list(interpreter.folders)] if given else [])]
+    facts = [
+        _LAYOUT,
+        str(interpreter.path),
+        interpreter.version,
+        wheels,
+        *([list(interpreter.folders)] if given else []),
+    ]
     folder = settings.cache / "venvs" / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     if plan.sdists and not given:
         names = ", ".join(sdist.name for sdist in plan.sdists)
@@ -137,7 +145,8 @@ def _make_venv(plan: Plan, interpreter: Interpreter, supply: Supply, settings: S
             _create(folder, interpreter)
             if given:
                 lines = [f"import site; site.addsitedir({path!r})\n" for path in interpreter.folders]
-                (_site(folder) / "existing.pth").write_text("".join(lines))
+                # Read after reprobox.pth, so that the runtime is this one whatever those folders bring.
+                (_site(folder) / "reprobox_existing.pth").write_text("".join(lines))
             else:
                 _install(plan, folder, supply)
             (_site(folder) / "reprobox.pth").write_bytes(_read_hook(plan))
