@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 
-from reprobox.engines.base import GRACE, Engine
+from reprobox.engines.base import GRACE, Runner
 from reprobox.errors import Interrupted
 from reprobox.records import RunRecord
 from reprobox.run import RunRequest, run_image
@@ -24,7 +24,7 @@ _POLL = 0.2
 
 def run_fleet(
     requests: Sequence[RunRequest],
-    engines: Sequence[Engine],
+    engines: Sequence[Runner],
     now: Callable[[], datetime],
     on_done: Callable[[int, Ran], bool],
 ) -> None:
@@ -34,7 +34,7 @@ def run_fleet(
     what still runs is ended. What the programs print is in the runs' logs only.
     """
     stopped = Event()
-    spare: SimpleQueue[Engine] = SimpleQueue()
+    spare: SimpleQueue[Runner] = SimpleQueue()
     for engine in engines:
         spare.put(engine)
 
@@ -58,7 +58,7 @@ def run_fleet(
             _end_all(tuple(numbers), engines)
 
 
-def _end_all(futures: Sequence[Future[Ran]], engines: Sequence[Engine]) -> None:
+def _end_all(futures: Sequence[Future[Ran]], engines: Sequence[Runner]) -> None:
     """Ask what runs to end, then kill until nothing runs; another Ctrl-C meanwhile only ends the asking."""
     for future in futures:
         future.cancel()

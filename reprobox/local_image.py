@@ -37,6 +37,7 @@ _ASK = """
 import importlib.metadata, json, site, sys, sysconfig
 print(json.dumps({
     "version": sys.version.split()[0],
+    "prefixes": [*dict.fromkeys([sys.prefix, sys.base_prefix])],
     "folders": [*dict.fromkeys([*map(sysconfig.get_path, ("purelib", "platlib")), *site.getsitepackages()])],
     "packages": {str(one.metadata["Name"]): one.version for one in importlib.metadata.distributions()},
 }))
@@ -50,6 +51,8 @@ class Interpreter:
 
     path: Path
     version: str
+    prefixes: tuple[str, ...]
+    """Where it is installed, and where what it is a virtual environment of is."""
     folders: tuple[str, ...]
     packages: Mapping[str, str]
     """Normalised name -> version."""
@@ -66,34 +69,44 @@ class LocalSurroundings:
     """What an image would have held fast and this does not: for the record."""
 
 
-def make_surroundings(plan: Plan, project: Path, settings: Settings, python: str) -> LocalSurroundings:
+def make_surroundings(plan: Plan, project: Path, settings: Settings) -> LocalSurroundings:
     """Lay out a plan's runtime and source, and a venv: of the lock's wheels, or over an interpreter that is given.
 
     Raises ``UsageError`` where there is no such Python here, ``BuildError`` where the wheels cannot be installed.
     """
-    supply = Supply(settings, project)
-    interpreter = ask_interpreter(Path(python)) if python else find_interpreter(plan, supply.config)
-    venv = _make_venv(plan, interpreter, supply, settings, given=bool(python))
+    supply, given = Supply(settings, project), bool(settings.python)
+    interpreter = ask_interpreter(Path(settings.python)) if given else find_interpreter(plan, supply.config)
+    venv = _make_venv(plan, interpreter, supply, settings, given=given)
     contract = b"".join(
         data for entry, data in list_runtime_files(plan) if data and entry.path.endswith("contract.json")
     )
-    facts = [plan.lock_digest, contract.decode(), [vars(file) for file in plan.source], str(venv)]
+    facts = [plan.lock_digest, contract.decode(), [vars(file) for file in plan.source], venv.name, plan.versions]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     folder = project / ".reprobox" / "local" / digest[:16]
-    if not folder.is_dir():
-        with make_folder_atomic(folder) as made:
-            _write_runtime(plan, made)
-            _write_source(plan, project, made)
-    for name in ("home", "input"):
-        (folder / name).mkdir(exist_ok=True)
+    with _locked(folder):  # two runs at once may both come to lay it out
+        if not folder.is_dir():
+            with make_folder_atomic(folder) as made:
+                _write_runtime(plan, made)
+                _write_source(plan, project, made)
+                for name in ("home", "input"):
+                    (made / name).mkdir()
+    folders = {_VENV: venv, f"/{RUNTIME_FOLDER}": folder / RUNTIME_FOLDER, "/input": folder / "input"}
+    copies = {WORKDIR: folder / "work", "/home/reprobox": folder / "home"}
+    # What the machine has of the same names would hide an interpreter that is below them.
+    hidden = [path for path in interpreter.prefixes if any(Path(path).is_relative_to(target) for target in copies)]
     image = LocalImage(
-        folders={_VENV: venv, f"/{RUNTIME_FOLDER}": folder / RUNTIME_FOLDER, "/input": folder / "input"},
-        copies={WORKDIR: folder / "work", "/home/reprobox": folder / "home"},
+        folders={**folders, **{path: Path(path) for path in hidden}},
+        copies=copies,
         env=dict(plan.env),
         entrypoint=make_image_settings(plan).entrypoint,
         workdir=WORKDIR,
     )
-    return LocalSurroundings(image, f"local:{digest}", tuple(_list_unproved(plan, interpreter, given=bool(python))))
+    return LocalSurroundings(image, f"local:{digest}", tuple(_list_unproved(plan, interpreter, given=given)))
+
+
+def ask_versions(python: str) -> dict[str, str]:
+    """Return what an interpreter of this machine has, as :func:`reprobox.plan.list_versions` does of a lock."""
+    return {"glibc": platform.libc_ver()[1], **ask_interpreter(Path(python)).packages}
 
 
 def find_interpreter(plan: Plan, config: PythonConfig) -> Interpreter:
@@ -115,7 +128,8 @@ def ask_interpreter(path: Path) -> Interpreter:
         done = run_program([program, "-I", "-c", _ASK], timeout=60)
         said = json.loads(done.stdout)
         packages = {str(canonicalize_name(name)): str(version) for name, version in said["packages"].items()}
-        return Interpreter(Path(os.path.abspath(program)), said["version"], tuple(said["folders"]), packages)  # noqa: PTH100
+        place = Path(os.path.abspath(program))  # noqa: PTH100 — the link itself is what belongs to a venv
+        return Interpreter(place, said["version"], tuple(said["prefixes"]), tuple(said["folders"]), packages)
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(
             f"{path} is no Python that can be run", hint="name the interpreter itself: venv/bin/python"

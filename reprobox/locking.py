@@ -119,8 +119,9 @@ def _resolve_packages(
 ) -> _Packages:
     errors: list[LockError] = []
     cuda = choose_cuda(spec.frameworks, spec.cuda, spec.compat)
-    # A build that the tables do not know is told by its version alone.
-    backend = None if "torch" in spec.compat else choose_torch_backend(spec.frameworks, cuda)
+    # A build that the tables do not know is told by its version alone, and "12" for JAX names no build.
+    told = "torch" in spec.compat or (cuda is not None and "." not in cuda)
+    backend = None if told else choose_torch_backend(spec.frameworks, cuda)
     with show_activity(settings.reporter, "resolve the packages"):
         built = _resolve_sdists(spec, cuda, supply, old, errors)
         request = WheelRequest(

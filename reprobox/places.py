@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from reprobox.engines.base import Engine
+from reprobox.engines.base import Engine, Runner
 from reprobox.engines.local import LocalEngine, LocalImage
 from reprobox.plan import Plan
 from reprobox.settings import Settings
@@ -24,13 +25,20 @@ class Provided:
 
 
 class Place(Protocol):
-    """Engines, and what they run."""
+    """What runs programs, and what it runs them in."""
 
-    def connect(self) -> Engine:
+    @property
+    def engine(self) -> Runner:
+        """The first of its engines."""
+
+    def connect(self) -> Runner:
         """Return one more engine; all of a place's know the same images."""
 
-    def provide(self, plan: Plan, project: Path, engine: Engine) -> Provided:
+    def provide(self, plan: Plan, project: Path) -> Provided:
         """Have what the plan describes up to date."""
+
+    def forget(self, image: str) -> None:
+        """Drop what was provided under a name."""
 
 
 class ContainerPlace:
@@ -39,37 +47,59 @@ class ContainerPlace:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
+    @cached_property
+    def engine(self) -> Engine:
+        """The connection that images are built by too."""
+        return self.connect()
+
     def connect(self) -> Engine:
         """Connect to it."""
         from reprobox.engines.docker import connect
 
         return connect(self._settings.environ)
 
-    def provide(self, plan: Plan, project: Path, engine: Engine) -> Provided:
+    def provide(self, plan: Plan, project: Path) -> Provided:
         """Build the image."""
         from reprobox.build import build_plan
 
-        built = build_plan(plan, project, engine, self._settings)
+        built = build_plan(plan, project, self.engine, self._settings)
         return Provided(built.tag, built.image.config_digest)
+
+    def forget(self, image: str) -> None:
+        """Remove the image."""
+        self.engine.remove_image(image)
 
 
 class LocalPlace:
     """This machine without a container engine."""
 
-    def __init__(self, settings: Settings, python: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._python = python
         self._images: dict[str, LocalImage] = {}
 
-    def connect(self) -> LocalEngine:
+    @cached_property
+    def engine(self) -> Runner:
+        """The first of its engines."""
+        return self.connect()
+
+    def connect(self) -> Runner:
         """Return an engine that shares the images."""
         return LocalEngine(self._images)
 
-    def provide(self, plan: Plan, project: Path, engine: Engine) -> Provided:
+    def provide(self, plan: Plan, project: Path) -> Provided:
         """Lay out packages, runtime and source."""
         from reprobox.local_image import make_surroundings
 
-        made = make_surroundings(plan, project, self._settings, self._python)
+        made = make_surroundings(plan, project, self._settings)
         name = f"local/{plan.name}"
         self._images[name] = made.image
         return Provided(name, made.digest, made.unproved)
+
+    def forget(self, image: str) -> None:
+        """Forget the name; the files stay for the next run."""
+        del self._images[image]
+
+
+def open_place(settings: Settings) -> Place:
+    """Return where the settings say that runs take place."""
+    return LocalPlace(settings) if settings.engine == "local" else ContainerPlace(settings)

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reprobox import __version__
-from reprobox.engines.base import ContainerResult, ContainerSpec, Engine, EngineInfo, Mount
+from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo, Mount, Runner
 from reprobox.errors import EngineError, Interrupted, ReproboxError, UsageError
 from reprobox.files import write_atomic
 from reprobox.fragments import find_gpu_use, find_peak_memory, merge_suspects, read_fragments
@@ -74,7 +74,7 @@ class RunRequest:
 
 
 def run_image(
-    request: RunRequest, engine: Engine, on_output: OnOutput, is_stopped: Callable[[], bool] = lambda: False
+    request: RunRequest, engine: Runner, on_output: OnOutput, is_stopped: Callable[[], bool] = lambda: False
 ) -> tuple[Path, RunRecord]:
     """Run every stage until one fails; return the run's folder and its record, which is also written there.
 
@@ -162,7 +162,7 @@ def _choose_stages(request: RunRequest) -> tuple[StagePlan, ...]:
     return tuple(replace(stage, command=(f"@{stage.name}",)) for stage in request.stages)
 
 
-def _run_stage(stage: StagePlan, request: RunRequest, folder: Path, engine: Engine, on_output: OnOutput) -> StageRecord:
+def _run_stage(stage: StagePlan, request: RunRequest, folder: Path, engine: Runner, on_output: OnOutput) -> StageRecord:
     spec = _container_for(stage, request, folder)
     result: ContainerResult = engine.run_container(spec, on_output)
     planned = {known.name: known.command for known in request.plan.stages}

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reprobox.contract import format_contract
-from reprobox.engines.base import Engine
+from reprobox.engines.base import Runner
 from reprobox.errors import RunError, UsageError
 from reprobox.fleet import Ran, run_fleet
 from reprobox.lock import Lock
@@ -35,7 +35,7 @@ class SweepRequest:
 
 
 def run_sweep(
-    sweep: SweepRequest, engines: Sequence[Engine], on_run: Callable[[SeedRun, bool], None]
+    sweep: SweepRequest, engines: Sequence[Runner], on_run: Callable[[SeedRun, bool], None]
 ) -> tuple[Path, SweepRecord]:
     """Run the claimed seed, then those of the others that have not been run; return the record's path and content.
 
@@ -99,7 +99,7 @@ class _Keeper:
         self.path = sweep.state / "sweep" / f"{name}.json"
         self.record = read_sweep(self.path, fresh)
 
-    def run(self, seeds: Sequence[int], engines: Sequence[Engine]) -> None:
+    def run(self, seeds: Sequence[int], engines: Sequence[Runner]) -> None:
         """Run those of the seeds that have no run that ended well."""
         known = [run for seed in seeds if (run := self.record.find(seed)) is not None]
         for run in known:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from reprobox.compare import FileComparison, Result, Tolerance, compare_files
 from reprobox.diff_text import describe_first
-from reprobox.engines.base import Engine
+from reprobox.engines.base import Runner
 from reprobox.errors import Interrupted, ReproboxError, UsageError
 from reprobox.files import write_atomic
 from reprobox.fleet import Ran, run_fleet
@@ -46,7 +46,7 @@ class VerifyRequest:
 
 
 def verify_runs(
-    request: VerifyRequest, engines: Sequence[Engine], now: Callable[[], datetime], on_row: Callable[[Row], None]
+    request: VerifyRequest, engines: Sequence[Runner], now: Callable[[], datetime], on_row: Callable[[Row], None]
 ) -> Verification:
     """Run, compare, judge; keep what came of it, also when a run failed (NOT RUN) or the user interrupted it.
 

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox import __version__
+from reprobox.checks import check_locked_seed, find_unpublished, warn_of_gaps
 from reprobox.errors import LockError, SpecError, UsageError
 from reprobox.files import write_atomic
 from reprobox.layers.model import LAYER_FORMAT
-from reprobox.lock import ImageBase, Lock, describe_changes, lock_digest, stale_keys
+from reprobox.lock import Lock, describe_changes, lock_digest, stale_keys
 from reprobox.lock_text import format_lock, parse_lock
 from reprobox.outcomes import BuildOutcome, DoctorOutcome, LockOutcome, RunOutcome
-from reprobox.pins import find_gaps, list_promises
-from reprobox.plan import Plan, StagePlan, list_versions, make_plan
+from reprobox.pins import list_promises
+from reprobox.plan import Plan, StagePlan, make_plan
 from reprobox.reporting import Reporter
 from reprobox.settings import Settings
 from reprobox.source import list_source
-from reprobox.spec.backends import explain_seed
 from reprobox.spec.load import load_spec, read_spec
 from reprobox.spec.model import Determinism, Level, Spec
 from reprobox.spec.positions import LoadedSpec
 from reprobox.streams import write_bytes
 
 if TYPE_CHECKING:
-    from reprobox.engines.base import Engine
-    from reprobox.findings import Finding
-    from reprobox.gpus.driver import Driver
     from reprobox.places import Place
-    from reprobox.records import Gpu
     from reprobox.run import RunRequest
     from reprobox.sweep import SeedRun
     from reprobox.sweep_report import SweepOutcome
@@ -97,7 +92,7 @@ def lock_project(project: Project, settings: Settings, *, upgrade: bool = False)
         if problems := find_culprits(loaded, exc):
             raise SpecError(problems) from exc
         raise
-    _check_locked_seed(loaded, lock)
+    check_locked_seed(loaded, lock)
     text = format_lock(lock)
     written = old is None or format_lock(old) != text
     if written:
@@ -109,7 +104,7 @@ def check_lock(project: Project) -> LockOutcome:
     """Raise ``LockError`` unless the lock is there and fits the spec."""
     loaded = read_spec(project.spec_path, find_unpublished)
     lock = load_lock(project, loaded.spec)
-    _check_locked_seed(loaded, lock)
+    check_locked_seed(loaded, lock)
     return LockOutcome(project.lock_path, lock_digest(lock), (), written=False)
 
 
@@ -153,7 +148,7 @@ def run_project(
 
     ready = prepare_run(project, settings, gpus=gpus, stage=stage, command=command)
     request = _go_on_from(ready.request, earlier, settings.reporter) if stage else ready.request
-    folder, record = run_image(request, ready.engine, _stream_output(quiet_stdout))
+    folder, record = run_image(request, ready.place.engine, _stream_output(quiet_stdout))
     return RunOutcome(folder, record, request.image)
 
 
@@ -173,39 +168,32 @@ class ReadyRun:
     """An image that is up to date and inputs that are checked: to be run any number of times."""
 
     place: Place
-    engine: Engine
     request: RunRequest
     lock: Lock
-
-
-def _open_place(settings: Settings) -> Place:
-    from reprobox.places import ContainerPlace, LocalPlace
-
-    return LocalPlace(settings, settings.python) if settings.engine == "local" else ContainerPlace(settings)
 
 
 def prepare_run(
     project: Project, settings: Settings, *, gpus: tuple[str, ...], stage: str = "", command: tuple[str, ...] = ()
 ) -> ReadyRun:
     """Bring the image up to date and check the inputs."""
+    from reprobox.gpu_checks import GpuChecks
     from reprobox.gpus.driver import read_driver
-    from reprobox.gpus.selection import choose_gpus
     from reprobox.host import read_host
     from reprobox.inputs import check_inputs
+    from reprobox.places import open_place
     from reprobox.run import RunRequest
 
     planned = _plan_project(project, settings)
     spec, plan = planned.loaded.spec, planned.plan
     stages = _choose_stages(plan, stage)
     check_inputs(spec, project.folder, planned.loaded.problem)
-    place = _open_place(settings)
-    engine = place.connect()
-    driver = read_driver()
-    if gpus:
-        _check_gpus(gpus, driver, engine, plan, settings.reporter)
-    provided = place.provide(plan, project.folder, engine)
-    if gpus:
-        _check_kernels(choose_gpus(driver.gpus, gpus), provided.image, engine, planned.lock, settings)
+    place, driver = open_place(settings), read_driver()
+    checks = GpuChecks(gpus, driver, place.engine, plan, settings) if gpus else None
+    if checks:
+        checks.check_machine()
+    provided = place.provide(plan, project.folder)
+    if checks:
+        checks.check_kernels(provided.image)
     request = RunRequest(
         image=provided.image,
         image_digest=provided.digest,
@@ -221,38 +209,7 @@ def prepare_run(
         host=read_host(driver.gpus),
         started=settings.now(),
     )
-    return ReadyRun(place, engine, request, planned.lock)
-
-
-def _check_gpus(gpus: tuple[str, ...], driver: Driver, engine: Engine, plan: Plan, reporter: Reporter) -> None:
-    """Refuse a run on GPUs that could not be one, and warn of what may go wrong with it."""
-    from reprobox.gpus.need import find_need
-    from reprobox.gpus.preflight import Surroundings, check_gpus
-    from reprobox.gpus.toolkit import read_toolkit_version
-
-    base = plan.base.env if isinstance(plan.base, ImageBase) else ()
-    need = find_need(dict(plan.versions), dict(item.split("=", 1) for item in base))
-    findings = check_gpus(Surroundings(driver, engine.info(), read_toolkit_version()), gpus, need)
-    _tell(findings, reporter)
-
-
-def _check_kernels(gpus: tuple[Gpu, ...], image: str, engine: Engine, lock: Lock, settings: Settings) -> None:
-    """Refuse a run on GPUs that the frameworks in the image have no kernels for."""
-    from reprobox.gpus.kernels import check_kernels, find_wheels, read_kernels
-
-    for name, wheel in find_wheels({one.name: one.sha256 for one in lock.wheels}).items():
-        kernels = read_kernels(name, wheel, image, engine, settings.cache)
-        _tell(tuple(check_kernels(gpus, name, kernels)), settings.reporter)
-
-
-def _tell(findings: tuple[Finding, ...], reporter: Reporter) -> None:
-    from reprobox.findings import Status
-    from reprobox.gpus.preflight import refuse
-
-    refuse(findings)
-    for finding in findings:
-        if finding.status is Status.WARNING:
-            reporter.warn(f"{finding.detail}: {finding.hint}")
+    return ReadyRun(place, request, planned.lock)
 
 
 def verify_project(
@@ -264,7 +221,7 @@ def verify_project(
     options.check()
     ready = prepare_run(project, settings, gpus=options.gpus)
     reference = find_reference(options.against, project.state) if options.against else None
-    engines = (ready.engine, *(ready.place.connect() for _ in range(options.jobs - 1)))
+    engines = (ready.place.engine, *(ready.place.connect() for _ in range(options.jobs - 1)))
     with _prepared_off(ready, project) if options.cost else nullcontext() as off:
         request = VerifyRequest(
             # Suspects at every level: at off nothing is watched unless it is asked for.
@@ -286,11 +243,11 @@ def _prepared_off(ready: ReadyRun, project: Project) -> Iterator[RunRequest]:
     request = ready.request
     spec = replace(request.spec, name=f"{request.spec.name}-off", determinism=Determinism(level=Level.OFF))
     plan = make_plan(spec, ready.lock, request.plan.source, dict(request.plan.versions))
-    provided = ready.place.provide(plan, project.folder, ready.engine)
+    provided = ready.place.provide(plan, project.folder)
     try:
         yield replace(request, image=provided.image, image_digest=provided.digest, plan=plan, spec=spec)
     finally:
-        ready.engine.remove_image(provided.image)
+        ready.place.forget(provided.image)
 
 
 def sweep_project(
@@ -309,7 +266,7 @@ def sweep_project(
 
     check_level(load_spec(project.spec_path))
     ready = prepare_run(project, settings, gpus=gpus)
-    engines = (ready.engine, *(ready.place.connect() for _ in range(jobs - 1)))
+    engines = (ready.place.engine, *(ready.place.connect() for _ in range(jobs - 1)))
     request = SweepRequest(ready.request, ready.lock, seeds, metric, project.state, settings.now)
     path, record = run_sweep(request, engines, on_run)
     return conclude_sweep(path, record, seeds, metric)
@@ -371,32 +328,25 @@ def _plan_project(project: Project, settings: Settings) -> _Planned:
         settings.reporter.note(f"no lock yet: locking {project.spec_path}")
         lock_project(project, settings)
     lock = load_lock(project, spec)
-    _check_locked_seed(loaded, lock)
+    check_locked_seed(loaded, lock)
     if lock.reprobox != __version__:
         settings.reporter.warn(
             f"{project.lock_path} was made by reprobox {lock.reprobox}, this is {__version__}: the runtime inside may"
             " differ, and with it the image digest"
         )
     source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name))
-    plan = make_plan(spec, lock, source, _ask_versions(settings.python) if settings.python else None)
+    plan = make_plan(spec, lock, source, _find_versions(settings))
     warn_of_gaps(plan, settings.reporter)
     return _Planned(loaded, lock, plan)
 
 
-def _ask_versions(python: str) -> dict[str, str]:
-    """Return what an interpreter of this machine has: it decides which switches there are."""
-    from reprobox.local_image import ask_interpreter
+def _find_versions(settings: Settings) -> dict[str, str] | None:
+    """Return what is installed where that is not what the lock has."""
+    if not settings.python:
+        return None
+    from reprobox.local_image import ask_versions
 
-    return {"glibc": platform.libc_ver()[1], **ask_interpreter(Path(python)).packages}
-
-
-def warn_of_gaps(plan: Plan, reporter: Reporter) -> None:
-    """Say which packages cannot be held to the spec's instruction set."""
-    for gap in find_gaps(plan.cpu, dict(plan.versions)) if plan.cpu else ():
-        reporter.warn(
-            f"{gap.package} {gap.version} is not held to cpu: {plan.cpu}: no value of {gap.variable} is known for this"
-            " version, so its results may differ on other processors"
-        )
+    return ask_versions(settings.python)
 
 
 def _load_possible_spec(project: Project) -> LoadedSpec:
@@ -405,27 +355,6 @@ def _load_possible_spec(project: Project) -> LoadedSpec:
     if found := find_unpublished(vars(loaded.spec)):
         raise SpecError(tuple(loaded.problem(*one) for one in found))
     return loaded
-
-
-def find_unpublished(values: Mapping[str, object]) -> tuple[tuple[str, str, str], ...]:
-    """Return the key, message and hint of each framework that was never published for the Python or CUDA beside it."""
-    from reprobox.resolve.compat import check_frameworks
-
-    frameworks = values.get("frameworks")
-    python, cuda, cudnn = (
-        value if isinstance(value := values.get(key), str) else None for key in ("python", "cuda", "cudnn")
-    )
-    cuda = None if cuda == "auto" else cuda  # looked up when it is locked
-    compat = values.get("compat")
-    known = tuple(compat) if isinstance(compat, dict) else ()
-    found = check_frameworks(frameworks if isinstance(frameworks, dict) else {}, python, cuda, cudnn, known)
-    return tuple((one.key, one.message, one.hint) for one in found)
-
-
-def _check_locked_seed(loaded: LoadedSpec, lock: Lock) -> None:
-    """Refuse a seed that a backend would not take which no key of the spec names: another package brings it in."""
-    if found := explain_seed(list_versions(lock), loaded.spec.seed, "the lock brings in and which "):
-        raise SpecError((loaded.problem("seed", *found),))
 
 
 def _read_lock_if_there(project: Project) -> Lock | None:

@@ -160,7 +160,7 @@ class ImageStore(Protocol):
 
 
 class Runner(Protocol):
-    """Runs containers."""
+    """Runs programs, in containers or in what stands for them."""
 
     def run_container(self, spec: ContainerSpec, on_output: Callable[[str, bytes], None]) -> ContainerResult:
         """Run to the end, handing over output as it comes (``"stdout"`` or ``"stderr"``, bytes).
@@ -168,6 +168,19 @@ class Runner(Protocol):
         Removes the container whatever happens. SIGINT, SIGTERM, SIGHUP and SIGQUIT stop it at once, and
         ``Interrupted`` is raised; SIGUSR1 and SIGUSR2 go through to the program.
         """
+
+    def stop_containers(self, *, gently: bool = False) -> None:
+        """Kill what this process runs here, from whichever thread; for the end of an interrupted command.
+
+        ``gently`` sends SIGTERM instead, so that a program can put away what it holds.
+        """
+
+    def info(self) -> EngineInfo:
+        """Ask the engine about itself."""
+
+
+class StepEngine(Protocol):
+    """Runs the steps that an image is built by."""
 
     def run_step(
         self,
@@ -203,14 +216,5 @@ class Runner(Protocol):
         ``image`` names no user. Raises ``BuildError`` when ``argv`` fails."""
 
 
-class Engine(ImageStore, Runner, Protocol):
+class Engine(ImageStore, Runner, StepEngine, Protocol):
     """A whole engine."""
-
-    def stop_containers(self, *, gently: bool = False) -> None:
-        """Kill what this process runs here, from whichever thread; for the end of an interrupted command.
-
-        ``gently`` sends SIGTERM instead, so that a program can put away what it holds.
-        """
-
-    def info(self) -> EngineInfo:
-        """Ask the engine about itself."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from reprobox.engines.base import ContainerSpec, Engine
+from reprobox.engines.base import ContainerSpec, Runner
 from reprobox.files import write_atomic
 from reprobox.findings import Finding, Status
 from reprobox.records import Gpu
@@ -24,16 +25,14 @@ _TIMEOUT = 300
 _ARCHITECTURE = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 
 
-def read_kernels(framework: str, wheel: str, image: str, engine: Engine, cache: Path) -> tuple[str, ...]:
+def read_kernels(framework: str, wheel: str, image: str, engine: Runner, cache: Path) -> tuple[str, ...]:
     """Return the architectures of a framework's kernels, "sm_90" and "compute_90"; nothing where it does not say.
 
-    ``wheel`` is the sha256 of its wheel, by which the answer is kept in ``cache``.
+    ``wheel`` is the sha256 of its wheel, by which the answer is kept in ``cache``; empty: it is asked each time.
     """
     path = cache / "kernels" / f"{wheel}.json"
-    try:
+    with suppress(OSError, ValueError, TypeError):
         return tuple(str(one) for one in json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        pass
     output: list[bytes] = []
     code = f"import json\n{_ASK[framework]}\nprint(json.dumps(found))"
     spec = ContainerSpec(
@@ -44,7 +43,7 @@ def read_kernels(framework: str, wheel: str, image: str, engine: Engine, cache: 
         found = tuple(str(one) for one in json.loads(b"".join(output).splitlines()[-1]))
     except (ValueError, TypeError, IndexError):
         return ()
-    if result.exit_code == 0 and found:
+    if wheel and result.exit_code == 0 and found:
         write_atomic(path, json.dumps(found))
     return found
 
@@ -73,8 +72,3 @@ def check_kernels(gpus: Sequence[Gpu], framework: str, kernels: Sequence[str]) -
         else:
             detail = f"{named} {theirs} only: nothing of it would run"
             yield Finding("kernels", Status.FAILED, detail, f"take a {framework} that was built for this GPU")
-
-
-def find_wheels(wheels: Mapping[str, str]) -> dict[str, str]:
-    """Return framework -> sha256 of those among the locked wheels (name -> sha256) that are to be asked."""
-    return {name: wheels[name] for name in FRAMEWORKS if name in wheels}

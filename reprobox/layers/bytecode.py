@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import BinaryIO, Protocol, cast
 
-from reprobox.engines.base import Runner
+from reprobox.engines.base import StepEngine
 from reprobox.errors import BuildError
 
 _WORKER = Path(__file__).parent / "data" / "compile_worker.py"
@@ -47,7 +47,7 @@ class Compiler(Protocol):
 class ContainerCompiler(AbstractContextManager["ContainerCompiler"]):
     """Runs the image's interpreter in one container, from the first call to the end of the block, on all its cores."""
 
-    def __init__(self, runner: Runner, image: str, executable: str, identity: str) -> None:
+    def __init__(self, runner: StepEngine, image: str, executable: str, identity: str) -> None:
         """``image`` holds ``executable``; ``identity`` names that very build of the interpreter.
 
         A version is not enough: between two Debian updates of 3.11.2, four of 6,000 modules got other bytes, because

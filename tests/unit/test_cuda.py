@@ -2,11 +2,12 @@
 
 import pytest
 
-from reprobox.errors import LockError
+from reprobox.errors import LockError, SpecError
 from reprobox.lock import Wheel
 from reprobox.resolve.compat import list_torch_builds, list_torches_for
 from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
 from reprobox.resolve.torch_builds import choose_torch_backend, read_build
+from reprobox.spec.load import parse_spec
 from reprobox.spec.model import BuiltFor
 
 
@@ -117,3 +118,20 @@ class TestCheck:
         with pytest.raises(LockError, match=said) as caught:
             check_cuda(wheels(**brought), cuda)
         assert (caught.value.about, bool(caught.value.hint)) == ("cuda", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "message", "hint"),
+    [
+        ("tourch: {cuda: 13.0}", "compat.tourch", "is no framework whose CUDA is looked up", "did you mean 'torch'?"),
+        ("torch: {cudnn: 9.1}", "compat.torch.cuda", "is missing", "add 'cuda: …', the version that it was built for"),
+        ("jax: {cuda: auto}", "compat.jax.cuda", "'auto' is what is looked up here", "write the version that it was"),
+    ],
+)
+def test_a_mistake_in_compat_is_one_problem(line, key, message, hint):
+    head = "reprobox: 1\nname: x\nseed: 1\ncommand: x\n"
+    with pytest.raises(SpecError) as caught:
+        parse_spec(f"{head}compat: {{{line}}}\n", "spec.yaml", None)
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.message, problem.line) == (key, message, 5)
+    assert problem.hint.startswith(hint)

@@ -10,7 +10,7 @@ from reprobox.errors import EngineError, UsageError
 from reprobox.findings import Status
 from reprobox.gpus.driver import Driver, parse_gpus
 from reprobox.gpus.drivers import find_minimum_driver, find_shipped_driver
-from reprobox.gpus.kernels import check_kernels, find_wheels, read_kernels
+from reprobox.gpus.kernels import check_kernels, read_kernels
 from reprobox.gpus.need import GpuNeed, find_need
 from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
 from reprobox.gpus.selection import ALL, choose_gpus, parse_selection
@@ -162,8 +162,14 @@ class TestKernels:
         assert len(specs) == asked
         assert (specs[0].image, specs[0].entrypoint, specs[0].network, specs[0].gpus) == ("it", (), False, ())
 
-    def test_only_wheels_that_hold_kernels_are_asked(self):
-        assert find_wheels({"numpy": "1", "torch": "2"}) == {"torch": "2"}
+    def test_what_is_of_no_wheel_is_asked_each_time(self, tmp_path):
+        class Engine(FakeEngine):
+            def run_container(self, spec, on_output):
+                on_output("stdout", b'["sm_90"]')
+                return ContainerResult(0, 0.1, False, False, None)
+
+        assert read_kernels("torch", "", "it", Engine(), tmp_path) == ("sm_90",)
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestPreflight:

@@ -7,6 +7,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from test_lock import make_lock, make_wheel
 
+from reprobox.checks import warn_of_gaps
 from reprobox.errors import SpecError
 from reprobox.lock import PythonTarget
 from reprobox.pins import (
@@ -22,7 +23,6 @@ from reprobox.pins import (
 from reprobox.plan import make_plan
 from reprobox.spec.load import parse_spec
 from reprobox.spec.model import Determinism
-from reprobox.workflow import warn_of_gaps
 
 HEAD = "reprobox: 1\nname: x\nseed: 32\ncommand: python x.py\n"
 XLA_AVX2 = "--xla_cpu_max_isa=AVX2"

@@ -207,19 +207,6 @@ MISTAKES = [
     ("cuda: 12\n", "1:7", "cuda", "'12' is not a CUDA version", "write 12.4 or 12.4.1, or auto"),
     ("cuda: 12.4\ncudnn: v9\n", "2:8", "cudnn", "'v9' is not a cuDNN version", "write 9, 9.1 or 8.9.7"),
     ("cudnn: 9\n", "1:1", "cudnn", "is given without cuda", "add 'cuda: …' with the version it goes with"),
-    # compat
-    (
-        "compat: {tourch: {cuda: 13.0}}\n",
-        *("1:10", "compat.tourch", "is no framework whose CUDA is looked up", "did you mean 'torch'?"),
-    ),
-    (
-        "compat: {torch: {cudnn: 9.1}}\n",
-        *("1:10", "compat.torch.cuda", "is missing", "add 'cuda: …', the version that it was built for"),
-    ),
-    (
-        "compat: {jax: {cuda: auto}}\n",
-        *("1:22", "compat.jax.cuda", "'auto' is what is looked up here", "write the version that it was built for"),
-    ),
     # determinism
     ("determinism: bitwsie\n", "1:14", "determinism",
      "expected one of off, seeded, bitwise, portable, found 'bitwsie'", "did you mean 'bitwise'?"),

@@ -12,20 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from reprobox.engines.base import ContainerResult, ContainerSpec, EngineImage, EngineInfo, GpuAccess, StoreKind
+from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo, GpuAccess, StoreKind
 from reprobox.engines.ending import Ending, caught_signals, time_limit
 from reprobox.engines.local.isolation import choose_namespaces
 from reprobox.errors import EngineError, Interrupted
 
 _ENTER = Path(__file__).with_name("enter.py")
 _PIECE = 1 << 16
-_NO_IMAGES = "there is no image where there is no container engine"
 _USE_ANOTHER = "leave out --engine local on a machine with Docker or Podman"
 
 
@@ -43,15 +41,11 @@ class LocalImage:
 
 
 class LocalEngine:
-    """Satisfies ``engines.base.Engine``, but for everything about images; several may share their images."""
+    """Satisfies ``engines.base.Runner``; several may share their images."""
 
-    def __init__(self, images: dict[str, LocalImage]) -> None:
+    def __init__(self, images: Mapping[str, LocalImage]) -> None:
         self._images = images
         self._running: set[int] = set()
-
-    def hold(self, reference: str, image: LocalImage) -> None:
-        """Give an image a name."""
-        self._images[reference] = image
 
     def info(self) -> EngineInfo:
         """Describe this machine as an engine."""
@@ -81,7 +75,7 @@ class LocalEngine:
         """Run to the end as a process of the caller's; see ``engines.base.Runner``."""
         image = self._images.get(spec.image)
         if image is None:
-            raise EngineError(_NO_IMAGES, hint=_USE_ANOTHER)
+            raise EngineError(f"nothing is laid out under the name {spec.image}", hint=_USE_ANOTHER)
         namespaces = choose_namespaces(network=spec.network)
         if "mount" not in namespaces:
             raise EngineError(
@@ -133,68 +127,9 @@ class LocalEngine:
         )
 
     def stop_containers(self, *, gently: bool = False) -> None:
-        """End what runs here; see ``engines.base.Engine``."""
+        """End what runs here; see ``engines.base.Runner``."""
         for pid in tuple(self._running):
             _signal(pid, signal.SIGTERM if gently else signal.SIGKILL)
-
-    def find_image(self, reference: str) -> EngineImage | None:
-        """Return nothing: there are no images."""
-        return None
-
-    def count_held_layers(self, diff_ids: Sequence[str]) -> int:
-        """Return 0: there are no layers."""
-        return 0
-
-    def is_whole(self, reference: str) -> bool:
-        """Return that it is not."""
-        return False
-
-    def load_archive(self, chunks: Iterable[bytes]) -> None:
-        """Refuse."""
-        raise EngineError(_NO_IMAGES, hint=_USE_ANOTHER)
-
-    def tag_image(self, reference: str, tag: str) -> None:
-        """Refuse."""
-        raise EngineError(_NO_IMAGES, hint=_USE_ANOTHER)
-
-    def remove_image(self, reference: str) -> None:
-        """Forget a name."""
-        self._images.pop(reference, None)
-
-    def pull_image(self, reference: str) -> str:
-        """Refuse."""
-        raise EngineError(_NO_IMAGES, hint=_USE_ANOTHER)
-
-    def save_image(self, reference: str) -> Iterable[bytes]:
-        """Refuse."""
-        raise EngineError(_NO_IMAGES, hint=_USE_ANOTHER)
-
-    def run_step(
-        self,
-        image: str,
-        argv: Sequence[str],
-        *,
-        stdin: BinaryIO | None,
-        on_output: Callable[[bytes], None],
-        stdout: BinaryIO | None,
-        env: Mapping[str, str],
-        timeout: float,
-    ) -> int:
-        """Refuse: a build step is for an image."""
-        raise EngineError(_NO_IMAGES, hint=_USE_ANOTHER)
-
-    def export_step(
-        self,
-        image: str,
-        argv: Sequence[str],
-        *,
-        files: Iterable[bytes] | None,
-        env: Mapping[str, str],
-        on_output: Callable[[bytes], None],
-        timeout: float,
-    ) -> Iterable[bytes]:
-        """Refuse: a build step is for an image."""
-        raise EngineError(_NO_IMAGES, hint=_USE_ANOTHER)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -42,6 +42,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main() -> int:
     """Make the view and run the command in it; return the exit code, if it does not become the command."""
     config, command = json.loads(sys.argv[1]), sys.argv[2:]
+    # Whoever waits for it may be killed: then nobody is left to end it.
+    _libc.prctl(_PARENT_DEATH, int(signal.SIGKILL), 0, 0, 0)
     try:
         _leave(config["namespaces"])
         if "mount" in config["namespaces"]:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from gpu_stand_ins import SMI, install
-from program import call_program
+from program import PROGRAM, call_program
 from runtime.venvs import install_venv
 from somebody import Somebody
 
@@ -15,7 +17,10 @@ from reprobox.engines.local.isolation import choose_namespaces
 
 pytestmark = [
     pytest.mark.network,
-    pytest.mark.skipif("mount" not in choose_namespaces(network=False), reason="nobody is given a user namespace here"),
+    pytest.mark.skipif(
+        "mount" not in choose_namespaces(network=False) and not os.environ.get("CI"),
+        reason="this machine gives nobody a user namespace",
+    ),
 ]
 
 SCRIPT = """\
@@ -75,6 +80,16 @@ def test_verify_runs_it_side_by_side(project):
     assert call_program("verify", *options, project, env=NOWHERE).json["verdict"] == "IDENTICAL"
 
 
+def test_two_at_once_lay_it_out_once(project):
+    shutil.rmtree(project / ".reprobox" / "local", ignore_errors=True)
+    argv = [PROGRAM, "run", "--engine", "local", "--json", project]
+    both = [subprocess.Popen(argv, env={**os.environ, **NOWHERE}, stdout=subprocess.PIPE) for _ in range(2)]
+    told = [json.loads(process.communicate(timeout=300)[0]) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert told[0]["outputs"] == told[1]["outputs"]
+    assert told[0]["run_dir"] != told[1]["run_dir"]
+
+
 def test_it_is_compared_with_a_container_s_run(project):
     _, record = read_run(call_program("run", "--json", project).json)
     options = ("--engine", "local", "--runs", "1", "--against", record["id"], "--json")
@@ -83,6 +98,9 @@ def test_it_is_compared_with_a_container_s_run(project):
 
 def test_an_interpreter_that_is_given_is_used_as_it_is(project):
     python = install_venv("3.11", ("numpy==2.3.5",))
+    (site,) = python.parent.parent.glob("lib/python3.*/site-packages")
+    # As an older image's folder would bring it: another runtime, which must not take over.
+    (site / "reprobox.pth").write_text("import sys; sys.modules['reprobox_runtime'] or sys.exit(9)\n")
     done = call_program("run", "--engine", "local", "--python", python, "--json", project, env=NOWHERE).json
     _, record = read_run(done)
     (process,) = [one for one in record["runtime"]["processes"] if one["role"] == "main"]

@@ -1,0 +1,53 @@
+"""Refuse a run on GPUs that could not be one, and warn of what may go wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reprobox.engines.base import Runner
+from reprobox.findings import Finding, Status
+from reprobox.gpus.driver import Driver
+from reprobox.gpus.kernels import FRAMEWORKS, check_kernels, read_kernels
+from reprobox.gpus.need import find_need
+from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
+from reprobox.gpus.selection import choose_gpus
+from reprobox.gpus.toolkit import read_toolkit_version
+from reprobox.lock import ImageBase
+from reprobox.plan import Plan
+from reprobox.settings import Settings
+
+
+@dataclass(frozen=True)
+class GpuChecks:
+    """What a run on these devices depends on."""
+
+    devices: tuple[str, ...]
+    driver: Driver
+    engine: Runner
+    plan: Plan
+    settings: Settings
+
+    def check_machine(self) -> None:
+        """Look at the driver, the engine and the plan, before anything is made; raise ``EngineError``."""
+        base = self.plan.base.env if isinstance(self.plan.base, ImageBase) else ()
+        need = find_need(dict(self.plan.versions), dict(item.split("=", 1) for item in base))
+        around = Surroundings(self.driver, self.engine.info(), read_toolkit_version())
+        self._tell(check_gpus(around, self.devices, need))
+
+    def check_kernels(self, image: str) -> None:
+        """Ask the frameworks in the image for which GPUs they have kernels; raise ``EngineError``."""
+        # What an interpreter of this machine has is not what the lock has, and may be another thing tomorrow.
+        wheels = {} if self.settings.python else {wheel.name: wheel.sha256 for wheel in self.plan.wheels}
+        installed = dict(self.plan.versions)
+        for name in FRAMEWORKS:
+            if name in installed:
+                kernels = read_kernels(name, wheels.get(name, ""), image, self.engine, self.settings.cache)
+                self._tell(check_kernels(choose_gpus(self.driver.gpus, self.devices), name, kernels))
+
+    def _tell(self, found: Iterable[Finding]) -> None:
+        findings = tuple(found)
+        refuse(findings)
+        for finding in findings:
+            if finding.status is Status.WARNING:
+                self.settings.reporter.warn(f"{finding.detail}: {finding.hint}")
