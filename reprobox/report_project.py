@@ -10,7 +10,7 @@ from pathlib import Path
 from reprobox.contributions.model import Contributions
 from reprobox.errors import UsageError
 from reprobox.files import write_atomic
-from reprobox.plan import make_plan
+from reprobox.plan import Plan, make_plan
 from reprobox.project import DECLARED_FILE, Project, list_project_source, load_lock
 from reprobox.record_text import RECORD_FILE
 from reprobox.records import RunRecord
@@ -95,13 +95,18 @@ def read_sources(project: Project, run: str) -> Sources:
         record=record,
         run_file=find_evidence(folder / RECORD_FILE, project.folder),
         declared=declared,
-        git=read_git(project.folder),
+        git=read_git(project.folder, _list_committed(project, plan)),
         verification=find_verification(project.state, record, project.folder),
         sweep=sweep[0] if sweep else None,
         sweep_file=sweep[1] if sweep else None,
         contributions=contributions[0] if contributions else None,
         contributions_file=contributions[1] if contributions else None,
     )
+
+
+def _list_committed(project: Project, plan: Plan) -> list[str]:
+    """Return what a commit must hold for the same image: spec, lock and source."""
+    return [project.spec_path.name, project.lock_path.name, *(one.path for one in plan.source)]
 
 
 def find_contributions(folder: Path, record: RunRecord, project: Path) -> tuple[Contributions, Evidence] | None:

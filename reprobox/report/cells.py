@@ -62,6 +62,11 @@ def show_flag(value: Any, language: Language) -> str:  # noqa: ANN401
     return language["answer.yes" if value else "answer.no"]
 
 
+def show_role(value: Any, language: Language) -> str:  # noqa: ANN401
+    """Return what an output is for."""
+    return language[f"role.{value}"]
+
+
 def show_list(value: Any, _: Language) -> str:  # noqa: ANN401
     """Return a list on one line."""
     return ", ".join(str(one) for one in value)
@@ -105,8 +110,9 @@ class Reader:
     def table(self, title: str, path: str, columns: Iterable[Column], owner: str) -> Table:
         """Return a list of objects as rows."""
         columns = tuple(columns)
+        unknown = {"role": "undeclared", "peak_memory": "unrecorded"}
         rows = tuple(
-            tuple(self.cell(f"{path}.{index}.{name}", show) for name, show in columns)
+            tuple(self.cell(f"{path}.{index}.{name}", show, unknown.get(name, "none")) for name, show in columns)
             for index in range(len(self.find(path)))
         )
         labels = tuple(self.label(name) for name, _ in columns)
@@ -140,7 +146,10 @@ class Reader:
 
     def make_source(self, origin: str | None, trace: Iterable[Json]) -> Source:
         """Return the words for an origin and its traces."""
-        traces = tuple(f"{one['file']}: {one['key']}" if one["key"] else str(one["file"]) for one in trace)
+        keys: dict[str, list[str]] = {}
+        for one in trace:
+            keys.setdefault(str(one["file"]), []).append(str(one["key"]))
+        traces = tuple(f"{file}: {', '.join(found)}" if any(found) else file for file, found in keys.items())
         return Source(origin or "", self.language[f"origin.{origin}"] if origin else "", traces)
 
     def label(self, name: str) -> str:

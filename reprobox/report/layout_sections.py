@@ -11,6 +11,7 @@ from reprobox.report.cells import (
     show_flag,
     show_list,
     show_number,
+    show_role,
     show_size,
     show_text,
 )
@@ -40,7 +41,7 @@ def lay_out_procedure(reader: Reader) -> Iterator[Block]:
         yield reader.statement(name, f"a_procedure.{name}")
 
 
-_OUTPUTS = (("path", show_text), ("role", show_text), ("size", show_size), ("sha256", show_text))
+_OUTPUTS = (("path", show_text), ("role", show_role), ("size", show_size), ("sha256", show_text))
 
 
 def _describe_source(reader: Reader) -> Facts:

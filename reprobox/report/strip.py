@@ -29,7 +29,7 @@ def draw_strip(metric: Mapping[str, Any]) -> Strip:
         base=_BASE,
         radius=_RADIUS,
         dots=tuple(_stack([(place(value), f"{seed}: {format_value(value)}") for seed, value in values])),
-        ticks=tuple((place(tick), format_value(tick)) for tick in choose_ticks(low, high, 4)),
+        ticks=tuple((place(tick), format_value(tick)) for tick in choose_ticks(low, high, 6)),
         median=place(metric["median"]),
         band=(left, round(place(metric["band_high"]) - left, 2)) if has_band else None,
         claim=place(metric["claimed"]) if metric["claimed"] is not None else None,
