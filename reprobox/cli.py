@@ -22,6 +22,7 @@ from reprobox.cli_app import (
     say,
     split_command,
 )
+from reprobox.cli_bundle import export_command, inspect_command
 from reprobox.cli_compat import compat_command
 from reprobox.cli_diff import diff_command
 from reprobox.cli_sweep import sweep_command
@@ -158,6 +159,8 @@ app.command("verify")(verify_command)
 app.command("diff")(diff_command)
 app.command("sweep")(sweep_command)
 app.command("compat")(compat_command)
+app.command("export")(export_command)
+app.command("inspect")(inspect_command)
 
 
 @app.command("schema")
