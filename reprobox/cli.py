@@ -25,6 +25,7 @@ from reprobox.cli_app import (
 from reprobox.cli_bundle import export_command, inspect_command
 from reprobox.cli_compat import compat_command
 from reprobox.cli_diff import diff_command
+from reprobox.cli_judge import judge_command
 from reprobox.cli_sweep import sweep_command
 from reprobox.cli_verify import verify_command
 from reprobox.errors import UsageError
@@ -161,6 +162,7 @@ app.command("sweep")(sweep_command)
 app.command("compat")(compat_command)
 app.command("export")(export_command)
 app.command("inspect")(inspect_command)
+app.command("judge")(judge_command)
 
 
 @app.command("schema")

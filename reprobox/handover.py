@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from reprobox.engines.docker import connect
 from reprobox.export import Exported, ExportOptions, ExportRequest, export_plan
+from reprobox.gpus.driver import read_driver
+from reprobox.host import read_host
+from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
+from reprobox.judging.judgement import Judgement, Rung
 from reprobox.settings import Settings
 from reprobox.workflow import Project, plan_project
 
@@ -21,3 +28,12 @@ def export_project(project: Project, settings: Settings, options: ExportOptions)
         options=options,
     )
     return export_plan(request, connect(settings.environ), settings)
+
+
+def judge_file(
+    path: Path, folder: Path, options: JudgeOptions, settings: Settings, on_rung: Callable[[Rung], None]
+) -> Judgement:
+    """Judge one bundle on this machine's engine."""
+    driver = read_driver()
+    bench = Bench((connect(settings.environ),), read_host(driver.gpus), driver, settings)
+    return judge_bundle(path, folder, options, bench, on_rung)

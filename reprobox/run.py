@@ -26,6 +26,7 @@ from reprobox.records import (
     EngineRecord,
     Gpu,
     Host,
+    OutputFile,
     RunRecord,
     RuntimeRecord,
     StageRecord,
@@ -308,7 +309,7 @@ def _make_record(
     gpus: tuple[Gpu, ...],
 ) -> RunRecord:
     plan, spec = request.plan, request.spec
-    outputs, warnings = list_outputs(folder / "output")
+    outputs, warnings = _list_what_is_left(folder, stages)
     runtime = read_fragments(folder / "record")
     failed = next((stage.exit_code for stage in stages if stage.exit_code), 0)
     declared = () if request.command else (*spec.outputs, *(item for stage in request.stages for item in stage.outputs))
@@ -349,6 +350,16 @@ def _make_record(
         metrics=read_metrics(folder),
         earlier=request.earlier,
     )
+
+
+def _list_what_is_left(folder: Path, stages: tuple[StageRecord, ...]) -> tuple[tuple[OutputFile, ...], tuple[str, ...]]:
+    """Hash the outputs; of a run that went over a quota they are removed instead, whatever they hold."""
+    reason = next((stage.stopped_for for stage in stages if stage.stopped_for), "")
+    if not reason:
+        return list_outputs(folder / "output")
+    shutil.rmtree(folder / "output", ignore_errors=True)
+    (folder / "output").mkdir(exist_ok=True)
+    return (), (f"the outputs were removed: {reason}",)
 
 
 def _warn_of_idle_gpus(gpus: tuple[Gpu, ...], runtime: RuntimeRecord) -> Iterator[str]:

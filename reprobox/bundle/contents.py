@@ -27,6 +27,7 @@ from reprobox.bundle.model import (
     BundledLayer,
     LeftOut,
     Manifest,
+    blob_path,
 )
 from reprobox.bundle.secrets import LOOKED_AT, Secret, find_named, find_variables, find_written
 from reprobox.errors import UsageError
@@ -128,7 +129,7 @@ def _list_data(sources: Sources, left_out: list[LeftOut]) -> Iterator[tuple[str,
     else:
         left_out += [LeftOut(entry.path, "inputs stay here without --with-inputs") for entry in _inputs(sources.spec)]
     image = sources.image
-    yield f"blobs/{image.config_digest.replace(':', '/')}", image.config
+    yield blob_path(image.config_digest), image.config
     yield from closing_members(image, f"reprobox/{sources.plan.name}:latest")
 
 

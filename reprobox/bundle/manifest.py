@@ -18,6 +18,7 @@ from reprobox.bundle.model import (
     SPEC,
     BundledFile,
     Manifest,
+    blob_path,
 )
 from reprobox.errors import BundleError
 from reprobox.typed_json import build_value
@@ -108,10 +109,10 @@ def _find_file_problems(manifest: Manifest) -> Iterator[str]:
     for name in names:
         if name in folders:
             yield f"{name[:200]!r} is a file and a folder"
-    layers = {_blob_name(layer.diff_id) for layer in manifest.layers}
+    layers = {blob_path(layer.diff_id) for layer in manifest.layers}
     if clash := layers.intersection(names):
         yield f"{min(clash)} is a layer and another file"
-    needed = (SPEC, LOCK, CLAIM_RECORD, _blob_name(manifest.image_digest), _blob_name(manifest.manifest_digest))
+    needed = (SPEC, LOCK, CLAIM_RECORD, blob_path(manifest.image_digest), blob_path(manifest.manifest_digest))
     for name in (*needed, "index.json", "manifest.json", "oci-layout"):
         if name not in names:
             yield f"{name} is missing"
@@ -150,7 +151,3 @@ def is_safe_path(path: str) -> bool:
 def _parents(path: str) -> list[str]:
     parts = path.split("/")[:-1]
     return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
-
-
-def _blob_name(digest: str) -> str:
-    return f"blobs/{digest.replace(':', '/')}"

@@ -26,6 +26,11 @@ EVIDENCE = "reprobox/evidence/"
 INPUTS = "reprobox/inputs/"
 
 
+def blob_path(digest: str) -> str:
+    """Return where an archive has the blob of a digest."""
+    return f"blobs/{digest.replace(':', '/')}"
+
+
 @dataclass(frozen=True)
 class BundledFile:
     """One member of the archive that is no layer."""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from reprobox.bundle.compression import unpack
 from reprobox.bundle.manifest import LARGEST_MANIFEST, is_safe_path, parse_manifest, refuse
-from reprobox.bundle.model import MANIFEST, SIGNATURE, Manifest
+from reprobox.bundle.model import MANIFEST, SIGNATURE, Manifest, blob_path
 from reprobox.errors import BuildError, BundleError
 from reprobox.layers.model import Layer
 from reprobox.layers.read_tar import EntryData, read_entries
@@ -121,7 +121,7 @@ class BundleLayers:
 
     def read(self, layer: Layer) -> Iterator[bytes]:
         """Yield the layer's tar; raise ``BundleError`` before its last bytes where it is another."""
-        name = f"blobs/{layer.diff_id.replace(':', '/')}"
+        name = blob_path(layer.diff_id)
         data = self._find(name)
         digest, left = hashlib.sha256(), layer.size
         while chunk := data.read(_CHUNK):
@@ -179,7 +179,7 @@ def _list_expected(manifest: Manifest) -> dict[str, tuple[str, int]]:
     expected = {file.path: (file.sha256, file.size) for file in manifest.files}
     for layer in manifest.layers:
         if layer.held:
-            expected[f"blobs/{layer.diff_id.replace(':', '/')}"] = (layer.diff_id.partition(":")[2], layer.size)
+            expected[blob_path(layer.diff_id)] = (layer.diff_id.partition(":")[2], layer.size)
     return expected
 
 

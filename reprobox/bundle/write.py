@@ -14,7 +14,7 @@ from typing import BinaryIO, Self
 from reprobox.bundle.compression import Compression, pack
 from reprobox.bundle.contents import Contents, Data
 from reprobox.bundle.manifest import format_manifest
-from reprobox.bundle.model import MANIFEST, SIGNATURE, BundledFile
+from reprobox.bundle.model import MANIFEST, SIGNATURE, BundledFile, blob_path
 from reprobox.errors import BuildError, UsageError
 from reprobox.files import UNFINISHED
 from reprobox.image import Image, write_member
@@ -68,7 +68,7 @@ def _list_chunks(
     for file in (one for one in files if one.path.startswith(("reprobox/", "blobs/"))):
         yield from write_member(file.path, file.size, _read(file, contents.data[file.path]))
     for layer in {one.diff_id: one for one in image.layers if one.diff_id in held}.values():
-        yield from write_member(f"blobs/{layer.diff_id.replace(':', '/')}", layer.size, read_layer(layer))
+        yield from write_member(blob_path(layer.diff_id), layer.size, read_layer(layer))
     for file in (one for one in files if not one.path.startswith(("reprobox/", "blobs/"))):
         yield from write_member(file.path, file.size, _read(file, contents.data[file.path]))
     yield _END

@@ -29,6 +29,8 @@ def watched_quotas(ending: Ending, quotas: tuple[Quota, ...]) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
+        if not ending.stopped_for:  # what it wrote in its last moment
+            ending.stopped_for = next(filter(None, map(find_excess, quotas)), "")
 
 
 def _watch(ending: Ending, quotas: tuple[Quota, ...], done: threading.Event) -> None:
