@@ -22,8 +22,10 @@ from reprobox.cli_app import (
     say,
     split_command,
 )
+from reprobox.cli_bundle import export_command, inspect_command
 from reprobox.cli_compat import compat_command
 from reprobox.cli_diff import diff_command
+from reprobox.cli_judge import judge_command
 from reprobox.cli_report import report_command
 from reprobox.cli_sweep import sweep_command
 from reprobox.cli_verify import verify_command
@@ -160,6 +162,9 @@ app.command("diff")(diff_command)
 app.command("sweep")(sweep_command)
 app.command("report")(report_command)
 app.command("compat")(compat_command)
+app.command("export")(export_command)
+app.command("inspect")(inspect_command)
+app.command("judge")(judge_command)
 
 
 @app.command("schema")

@@ -64,14 +64,15 @@ def verify_command(
     show(describe_verification(found))
     if as_json:
         print_json(found.to_json())
-    raise typer.Exit(_choose_exit(found.judgement.verdict))
+    raise typer.Exit(choose_exit(found.judgement.verdict))
 
 
 def _print(text: str) -> None:
     write_line(sys.stdout, text)
 
 
-def _choose_exit(verdict: Verdict) -> int:
+def choose_exit(verdict: Verdict) -> int:
+    """Return the exit code that a verdict is."""
     from reprobox.verdict import Verdict
 
     match verdict:

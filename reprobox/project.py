@@ -15,6 +15,8 @@ from reprobox.spec.model import Spec
 
 DECLARED_FILE = "report.yaml"
 """What a person says for the report: beside the spec, and no part of the source."""
+REPORT_FOLDER = "reprobox-report"
+"""Where a project's report is, beside its spec; no part of the source either."""
 
 
 @dataclass(frozen=True)

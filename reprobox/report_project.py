@@ -11,7 +11,7 @@ from reprobox.contributions.model import Contributions
 from reprobox.errors import UsageError
 from reprobox.files import write_atomic
 from reprobox.plan import Plan, make_plan
-from reprobox.project import DECLARED_FILE, Project, list_project_source, load_lock
+from reprobox.project import DECLARED_FILE, REPORT_FOLDER, Project, list_project_source, load_lock
 from reprobox.record_text import RECORD_FILE
 from reprobox.records import RunRecord
 from reprobox.report.declared_load import read_declared
@@ -36,7 +36,7 @@ class ReportOptions:
     """What was asked for."""
 
     out: Path | None
-    """``None``: ``report`` beside the spec."""
+    """``None``: ``reprobox-report`` beside the spec."""
     run: str
     """An id, a folder or a record; empty: the newest complete run."""
     languages: tuple[Language, ...]
@@ -70,7 +70,7 @@ class ReportOutcome:
 
 def report_project(project: Project, settings: Settings, options: ReportOptions) -> ReportOutcome:
     """Say of the project's newest run, or of a named one, what a contest asks, and write it in every format."""
-    folder = options.out or project.folder / "report"
+    folder = options.out or project.folder / REPORT_FOLDER
     check_folder(folder)
     report = make_report(read_sources(project, options.run))
     printer = _choose_printer(settings, options.formats) if "pdf" in options.formats else None
