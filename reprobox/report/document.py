@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -26,8 +27,8 @@ class Cell:
 
     @property
     def hash(self) -> bool:
-        """Whether it is a hash or as long as one."""
-        return self.code and len(self.text) >= 64
+        """Whether it is a hash."""
+        return re.fullmatch(r"(sha256:)?[0-9a-f]{64}", self.text) is not None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def draw_tree(files: Iterable[tuple[str, int]]) -> list[str]:
         for one in folders:
             folder = folder.setdefault(one + "/", {})
         folder[name] = size
-    return ["./", *_draw_folder(top, "")]
+    return ["./", *_draw_folder(top)]
 
 
 def list_folders(paths: Iterable[str]) -> list[str]:
@@ -31,10 +31,16 @@ def list_folders(paths: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def _draw_folder(folder: Folder, before: str) -> Iterator[str]:
-    for index, (name, inner) in enumerate(folder.items()):
-        last = index == len(folder) - 1
-        size = "" if isinstance(inner, dict) else f"  {format_size(inner)}"
-        yield f"{before}{'└── ' if last else '├── '}{name}{size}"
-        if isinstance(inner, dict):
-            yield from _draw_folder(inner, before + ("    " if last else "│   "))
+def _draw_folder(top: Folder) -> Iterator[str]:
+    """Yield the lines; without calling itself, for a path may have thousands of folders."""
+    waiting = [("", iter(top.items()), len(top))]
+    while waiting:
+        before, entries, left = waiting.pop()
+        for name, inner in entries:
+            left -= 1
+            size = "" if isinstance(inner, dict) else f"  {format_size(inner)}"
+            yield f"{before}{'├── ' if left else '└── '}{name}{size}"
+            if isinstance(inner, dict):
+                waiting.append((before, entries, left))
+                waiting.append((before + ("│   " if left else "    "), iter(inner.items()), len(inner)))
+                break
