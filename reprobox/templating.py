@@ -76,7 +76,7 @@ def _quote_markdown(text: str) -> str:
     escaped = re.sub(r"([\\`*_{}\[\]<>#|~&!$])", r"\\\1", " ".join(str(text).splitlines()))
     # A bare address becomes a link, a number with a full stop or a dash at the start a list.
     escaped = re.sub(r"(?i)\b(https?|ftp|mailto):|\bwww\.", lambda match: f"{match[0][:-1]}\\{match[0][-1]}", escaped)
-    return re.sub(r"^(\s*)([-+=])|^(\s*\d+)([.)])", r"\1\3\\\2\4", escaped)
+    return re.sub(r"^(\s*)([-+=])|^(\s*\d+)([.)])(?=\s|$)", r"\1\3\\\2\4", escaped)
 
 
 def _quote_code(text: str) -> str:

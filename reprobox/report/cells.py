@@ -28,8 +28,9 @@ CODE_FIELDS = frozenset(
         "spec_digest",
         "lock_digest",
     }
-    | {"image_digest", "base_digest", "source_folder", "input_folder", "output_folder", "where", "commit"}
+    | {"image_digest", "base_digest", "source_folder", "input_folder", "output_folder", "commit"}
 )
+_ABSENT = ("against", "bound", "framework")
 
 
 def show_text(value: Any, _: Language) -> str:  # noqa: ANN401 — JSON
@@ -95,16 +96,16 @@ class Reader:
 
     def cell(self, path: str, show: Show, unknown: str = "unrecorded") -> Cell:
         """Return the value at a path; ``null`` and nothing are said in words."""
-        value = self.find(path)
+        value, name = self.find(path), path.rpartition(".")[2]
         if value is None or value in ("", []):
-            return Cell(self.language[f"word.{unknown if value is None else 'none'}"], path, "null", known=False)
-        name = path.rpartition(".")[2]
+            word = unknown if value is None and name not in self.absent else "none"
+            return Cell(self.language[f"word.{word}"], path, json.dumps(value), known=False)
         return Cell(show(value, self.language), path, json.dumps(value, ensure_ascii=False), name in CODE_FIELDS)
 
     def facts(self, title: str, path: str, fields: Iterable[Column]) -> Facts:
         """Return some of a group's fields."""
         unknown = "undeclared" if self.find(path)["origin"] == "declared" else "unrecorded"
-        rows = tuple((self.label(name), self.cell(f"{path}.{name}", show, unknown)) for name, show in fields)
+        rows = tuple((self.label(name, title), self.cell(f"{path}.{name}", show, unknown)) for name, show in fields)
         return Facts(self.language[f"title.{title}"], self.source(path), rows)
 
     def table(self, title: str, path: str, columns: Iterable[Column], owner: str) -> Table:
@@ -112,10 +113,10 @@ class Reader:
         columns = tuple(columns)
         unknown = {"role": "undeclared", "peak_memory": "unrecorded"}
         rows = tuple(
-            tuple(self.cell(f"{path}.{index}.{name}", show, unknown.get(name, "none")) for name, show in columns)
+            tuple(self.cell(f"{path}.{index}.{name}", show, unknown.get(name, "nothing")) for name, show in columns)
             for index in range(len(self.find(path)))
         )
-        labels = tuple(self.label(name) for name, _ in columns)
+        labels = tuple(self.label(name, title) for name, _ in columns)
         return Table(self.language[f"title.{title}"], self.source(owner), labels, rows)
 
     def mapping(self, title: str, path: str, owner: str, show: Show = show_text) -> Facts:
@@ -152,6 +153,17 @@ class Reader:
         traces = tuple(f"{file}: {', '.join(found)}" if any(found) else file for file, found in keys.items())
         return Source(origin or "", self.language[f"origin.{origin}"] if origin else "", traces)
 
-    def label(self, name: str) -> str:
-        """Return a field's name for people."""
-        return self.language[f"field.{name}"]
+    def label(self, name: str, title: str = "") -> str:
+        """Return a field's name for people; under some titles it has another."""
+        special = f"field.{title}_{name}"
+        return self.language.texts.get(special) or self.language[f"field.{name}"]
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """The fields of which ``null`` says that there is none, rather than that nobody knows."""
+        found = set(_ABSENT)
+        if self.find("u_environment.software.debian") is not None:
+            found |= {"cuda", "cudnn", "base_digest"}
+        if not self.find("u_environment.hardware.accelerators_per_node"):
+            found |= {"driver", "accelerator_model_name", "accelerator_memory_capacity", "gpu_memory"}
+        return frozenset(found)

@@ -47,6 +47,8 @@ def _lay_out_verification(reader: Reader) -> Iterator[Block]:
         ("reason", show_text),
     )
     yield reader.facts("verification", "extra.verification", fields)
+    columns = (("run", show_text), ("seconds", show_seconds), ("exit_code", show_text), ("digest", show_text))
+    yield reader.table("runs", "extra.verification.runs", columns, "extra.verification")
     if found["runs"]:
         yield _draw_runs(reader)
 

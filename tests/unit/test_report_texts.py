@@ -4,6 +4,7 @@ import re
 import string
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from made_report import change_record, make_full_report, make_record, make_sources, make_verification
@@ -19,6 +20,7 @@ from reprobox.report.render import format_html, format_markdown
 from reprobox.report.schema import list_names, report_schema
 from reprobox.templating import fill_template, templates_folder
 
+ROOT = Path(__file__).parents[2]
 ENGLISH = load_language("en")
 HOSTILE = (
     '<script>alert(1)</script>',
@@ -169,12 +171,28 @@ class TestLanguages:
 
     def test_no_text_is_there_that_nothing_shows(self):
         names = set(list_names(report_schema())) | {"run_id", "run_started", "run_image_digest", "run_reprobox"}
-        assert {key.removeprefix("field.") for key in ENGLISH.texts if key.startswith("field.")} <= names
+        special = {f"{title}_{name}" for title in titles() for name in names}
+        assert {key.removeprefix("field.") for key in ENGLISH.texts if key.startswith("field.")} <= names | special
+
+    def test_every_text_is_used(self):
+        paths = [*(ROOT / "reprobox").rglob("*.py"), *(templates_folder() / "report").glob("*.j2")]
+        code = "\n".join(path.read_text("utf-8") for path in paths)
+        for key in ENGLISH.texts:
+            group, name = key.split(".", 1)
+            if group in ("page", "advice", "caption", "word"):
+                assert re.search(rf"\b{group}\.{name}\b|[\"']{name}[\"']", code), key
+            elif group in ("title", "reason", "item"):
+                stem = re.sub(r"^(model|predictions|note_no)_|_(declared|undeclared|external|picture)$", "", name)
+                assert re.search(rf"\b{name}\b|\b{stem}\b", code), key
 
     def test_an_unknown_language_is_told(self):
         with pytest.raises(UsageError, match="there is no language 'de'"):
             choose_languages("ja,de")
         assert [one.code for one in choose_languages("ja, en,ja")] == ["ja", "en"]
+
+
+def titles():
+    return {key.removeprefix("title.") for key in ENGLISH.texts if key.startswith("title.")}
 
 
 def fields(text):
