@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -117,7 +118,7 @@ class BundleLayers:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self._path = path
         self._total = sum(size for _, size in _list_expected(manifest).values())
-        self._members: Iterator[tuple[Entry, EntryData]] = iter(())
+        self._members: Iterator[tuple[Entry, _Data]] = iter(())
 
     def read(self, layer: Layer) -> Iterator[bytes]:
         """Yield the layer's tar; raise ``BundleError`` before its last bytes where it is another."""
@@ -137,7 +138,7 @@ class BundleLayers:
             for _ in self.read(layer):
                 pass
 
-    def _find(self, name: str) -> EntryData:
+    def _find(self, name: str) -> _Data:
         """Go on to the member; once round, since layers are asked for in the order they have here."""
         for _ in range(2):
             for entry, data in self._members:
@@ -147,12 +148,31 @@ class BundleLayers:
         raise refuse(f"{name} is missing")
 
 
-def _walk(chunks: Iterator[bytes]) -> Iterator[tuple[Entry, EntryData]]:
-    try:
+def _walk(chunks: Iterator[bytes]) -> Iterator[tuple[Entry, _Data]]:
+    with _refusing():
         for entry, data in read_entries(chunks, "the archive"):
             if entry.kind is not Kind.FILE or data is None or entry.xattrs:
                 raise refuse(f"its member {entry.path[:200]!r} is no plain file")
-            yield entry, data
+            yield entry, _Data(data)
+
+
+class _Data:
+    """A member's bytes; where they end too soon the bundle is refused."""
+
+    def __init__(self, data: EntryData) -> None:
+        self._data = data
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes, all that are left when negative, nothing at the end."""
+        with _refusing():
+            return self._data.read(size)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Say of a damaged archive that the bundle is refused."""
+    try:
+        yield
     except BundleError:
         raise
     except BuildError as exc:
@@ -168,7 +188,7 @@ def _limit(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _read_small(entry: Entry, data: EntryData, most: int) -> bytes:
+def _read_small(entry: Entry, data: _Data, most: int) -> bytes:
     if entry.size > most:
         raise refuse(f"its {entry.path} has {entry.size} bytes")
     return data.read()
@@ -183,7 +203,7 @@ def _list_expected(manifest: Manifest) -> dict[str, tuple[str, int]]:
     return expected
 
 
-def _check_heading(entry: Entry, data: EntryData, heading: Heading, seen: set[str]) -> None:
+def _check_heading(entry: Entry, data: _Data, heading: Heading, seen: set[str]) -> None:
     """Make sure that nothing changed under the same name since the heading was read, and that it is there once."""
     wanted = heading.text if entry.path == MANIFEST else heading.signature
     if entry.path in seen or entry.size != len(wanted) or data.read() != wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -42,6 +43,11 @@ class JudgeOptions:
     rebuild: bool
     runtime: str
     gpus: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """The same for the same terms: a judgement under others is none under these."""
+        return f"sha256:{hashlib.sha256(repr(self).encode()).hexdigest()}"
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,7 @@ def _start(
         image_digest=entry.image.config_digest,
         seed=entry.plan.seed,
         contest=options.contest.name,
+        terms=options.digest,
         verdict=Verdict.NOT_RUN,
         reason="",
         rungs=(),

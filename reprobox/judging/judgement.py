@@ -85,6 +85,8 @@ class Judgement:
     image_digest: str
     seed: int
     contest: str
+    terms: str
+    """Digest of what holds for every entry: the contest's file and the judge's options."""
     verdict: Verdict
     reason: str
     rungs: tuple[Rung, ...]
