@@ -32,9 +32,9 @@ def report_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the report that a contest asks for, from the records of a run.
+    """Write the report that a contest asks for.
 
-    Source and procedure, contributions, environment, seeds, and what other venues ask for besides: measured, or
+    From the records of a run: source and procedure, contributions, environment, seeds, and what other venues ask for besides: measured, or
     declared in report.yaml, and which of the two.
     """
     if schema:

@@ -42,6 +42,7 @@ def fill_template(name: str, /, **values: object) -> str:
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+    from markupsafe import Markup
 
     environment = Environment(
         loader=FileSystemLoader(templates_folder()),
@@ -55,7 +56,7 @@ def _environment() -> Environment:
     environment.filters["shell"] = shlex.quote
     environment.filters["exec_form"] = lambda words: json.dumps(list(words))
     environment.filters["env_value"] = _quote_env_value
-    environment.filters["xml"] = lambda text: escape(str(text))
+    environment.filters["xml"] = lambda text: Markup(escape(str(text)))
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.filters["md"] = _quote_markdown
     environment.filters["md_code"] = _quote_code

@@ -17,7 +17,6 @@ from reprobox.report.extra_model import VerificationFacts, VerifiedRun
 from reprobox.report.sources import Evidence
 from reprobox.report.values import Origin
 from reprobox.sweep import SweepRecord, read_sweep, sweep_id
-from reprobox.verification import VERIFY_SCHEMA
 
 _LARGEST = 64 * 2**20
 
@@ -92,6 +91,8 @@ def _read_newest_first(runs: Path) -> Iterator[tuple[Path, RunRecord]]:
 
 def find_verification(state: Path, record: RunRecord, project: Path) -> VerificationFacts | None:
     """Return the newest verification of the run's image, with its seed."""
+    from reprobox.verification import VERIFY_SCHEMA  # late: it brings every reader of outputs
+
     found = []
     for path in state.glob("verify/*.json"):
         data = _read_object(path)
