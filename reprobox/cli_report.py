@@ -34,8 +34,8 @@ def report_command(
 ) -> None:
     """Write the report that a contest asks for.
 
-    From the records of a run: source and procedure, contributions, environment, seeds, and what other venues ask for besides: measured, or
-    declared in report.yaml, and which of the two.
+    Source and procedure, contributions, environment, seeds, and what other venues ask for besides: taken from the
+    records of a run, or declared in report.yaml, and it says which of the two.
     """
     if schema:
         from reprobox.report.schema import report_schema

@@ -20,11 +20,11 @@ from reprobox.engines.base import Engine
 from reprobox.errors import UsageError
 from reprobox.layers.store import LayerStore
 from reprobox.plan import Plan
-from reprobox.project import REPORT_FOLDER
 from reprobox.record_text import RECORD_FILE, find_run, read_record
 from reprobox.records import RunRecord
 from reprobox.reporting import show_tasks
 from reprobox.settings import Settings
+from reprobox.source import REPORT_FOLDER
 from reprobox.spec.model import Spec
 from reprobox.sweep import sweep_id
 

@@ -10,13 +10,8 @@ from reprobox.layers.model import LAYER_FORMAT
 from reprobox.lock import Lock, stale_keys
 from reprobox.lock_text import parse_lock
 from reprobox.plan import SourceFile
-from reprobox.source import list_source
+from reprobox.source import DECLARED_FILE, list_source
 from reprobox.spec.model import Spec
-
-DECLARED_FILE = "report.yaml"
-"""What a person says for the report: beside the spec, and no part of the source."""
-REPORT_FOLDER = "reprobox-report"
-"""Where a project's report is, beside its spec; no part of the source either."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from reprobox.contributions.model import Contributions
 from reprobox.errors import UsageError
 from reprobox.files import write_atomic
+from reprobox.inputs import hash_file
 from reprobox.plan import Plan, make_plan
-from reprobox.project import DECLARED_FILE, REPORT_FOLDER, Project, list_project_source, load_lock
+from reprobox.project import Project, list_project_source, load_lock
 from reprobox.record_text import RECORD_FILE
 from reprobox.records import RunRecord
 from reprobox.report.declared_load import read_declared
@@ -25,10 +26,12 @@ from reprobox.report.pdf import BROWSERS, find_browser, print_pdf
 from reprobox.report.sources import Evidence, Sources
 from reprobox.report.values import Answer
 from reprobox.settings import Settings
+from reprobox.source import DECLARED_FILE, REPORT_FOLDER
 from reprobox.spec.load import load_spec
 from reprobox.templating import read_template
 
 CONTRIBUTIONS_FILE = "contributions.csv"
+CONTRIBUTIONS_META = "contributions.meta.json"
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,21 @@ def _list_committed(project: Project, plan: Plan) -> list[str]:
 
 
 def find_contributions(folder: Path, record: RunRecord, project: Path) -> tuple[Contributions, Evidence] | None:
-    """Return what the run left as its variables' contributions."""
+    """Return what the run left as its variables' contributions, as long as that is still what it left."""
+    recorded = {file.path: file.sha256 for file in record.outputs}
+    present = [name for name in (CONTRIBUTIONS_FILE, CONTRIBUTIONS_META) if name in recorded]
+    if not present:
+        return None
+    for name in present:
+        if hash_file(folder / "output" / name) != recorded[name]:
+            raise UsageError(f"{name} of run {record.id} was changed since", hint="run again, or name another run")
+    meta = folder / "output" / CONTRIBUTIONS_META if CONTRIBUTIONS_META in recorded else None
+    found = _read_contributions(folder / "output" / CONTRIBUTIONS_FILE, meta)
+    return (found, find_evidence(folder / "output" / present[0], project)) if found else None
+
+
+def _read_contributions(csv: Path, meta: Path | None) -> Contributions | None:
+    # Until there is a reader: nothing is said of what cannot be read.
     return None
 
 

@@ -34,8 +34,8 @@ from reprobox.image import Image, closing_members
 from reprobox.inputs import hash_file
 from reprobox.outputs import select_outputs, walk_tree
 from reprobox.plan import Plan
-from reprobox.project import REPORT_FOLDER
 from reprobox.records import OutputFile, RunRecord
+from reprobox.source import REPORT_FOLDER
 from reprobox.spec.model import Spec
 
 Data = bytes | Path

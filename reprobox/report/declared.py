@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reprobox.errors import Problem
-from reprobox.project import DECLARED_FILE
 from reprobox.report.values import Origin, Role, Statement, Trace
+from reprobox.source import DECLARED_FILE
 from reprobox.spec.yaml_nodes import Position
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from reprobox.errors import SpecError
+from reprobox.errors import SpecError, UsageError
 from reprobox.report.declared import Claim, Declared, Licences
 from reprobox.report.declared_load import parse_declared, read_declared
 from reprobox.report.values import Origin, Role
@@ -91,11 +91,27 @@ def test_a_statement_knows_its_file_and_that_a_person_says_it(tmp_path):
         ('method: "a\\x1b[31m"\n', "report.yaml:1:9: method: contains the control character U+001B"),
         ("method: [a]\n", "report.yaml:1:9: method: expected a text, found a list"),
         ("method: *x\n", "report.yaml:1:9: *x is a YAML alias; a report.yaml has none"),
+        ("claim: high\n", "report.yaml:1:8: claim: expected a mapping, found 'high'"),
+        (
+            "hyperparameters: {}\n",
+            "report.yaml:1:18: hyperparameters: expected a text or a mapping, found an empty mapping",
+        ),
+        (f"method: {'x' * 50_000}\n", "report.yaml:1:9: method: is 50,000 characters long"),
         ("- method\n", "report.yaml:1:1: a report.yaml is a mapping of keys to values, such as `name: digits`"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(text, told):
     assert problems(text) == [told]
+
+
+def test_what_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "report.yaml").mkdir()
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_declared(tmp_path / "report.yaml")
+
+
+def test_a_broken_file_tells_all_that_was_found_before(tmp_path):
+    assert len(problems("method: a\nmethod: b\ntitle: [\n")) == 2
 
 
 def test_a_misspelt_key_gets_a_suggestion():

@@ -9,7 +9,7 @@ from made_report import DECLARED, GPU, SPEC, change_record, make_lock, make_proc
 from reprobox.contributions.model import Contributions, Status
 from reprobox.errors import SpecError
 from reprobox.lock import ImageBase
-from reprobox.records import RuntimeRecord
+from reprobox.records import EarlierRun, RuntimeRecord
 from reprobox.report.checklist import ITEMS
 from reprobox.report.json_text import format_report, report_to_json
 from reprobox.report.lang import load_language
@@ -168,6 +168,24 @@ class TestEnvironment:
     def test_the_memory_that_a_gpu_run_needs_is_not_made_up(self):
         assert answer(change_record(make_sources(), gpus=(GPU,)), "disk")[0] is Answer.NO
 
+    def test_a_processor_without_a_name_is_not_made_up(self):
+        sources = make_sources()
+        sources = change_record(sources, host=replace(sources.record.host, cpu_model=""))
+        assert answer(sources, "hardware")[:2] == (Answer.NO, "the processor's model is not recorded")
+
+    def test_what_stood_between_the_run_and_its_machine_is_told(self):
+        sources = make_sources()
+        engine = replace(sources.record.engine, isolation="namespaces")
+        earlier = EarlierRun("20261120-000000", "x", "sha256:" + "1" * 64, ("prepare",), ())
+        notes = to_json(change_record(sources, engine=engine, earlier=earlier, spec_digest="sha256:" + "0" * 64))[
+            "notes"
+        ]
+        assert [note.split(":")[0] for note in notes] == [
+            "spec changed since the run",
+            "The run took place without a container",
+            "The run started with what run 20261120-000000 had left.",
+        ]
+
 
 class TestSeeds:
     def test_they_are_observed_by_stage_and_library(self):
@@ -213,6 +231,21 @@ class TestExtras:
     def test_without_repetitions_nothing_is_said_of_them(self):
         sources = make_sources(verification=None, sweep=None, sweep_file=None)
         assert answer(sources, "runs")[:2] == (Answer.NO, "not recorded")
+
+    def test_memory_that_nobody_recorded_is_not_made_up(self):
+        sources = make_sources()
+        stages = tuple(replace(stage, peak_memory=None) for stage in sources.record.stages)
+        assert answer(change_record(sources, stages=stages), "time")[0] is Answer.NO
+
+    def test_a_run_with_network_says_so(self):
+        assert (
+            answer(change_record(make_sources(), network=True), "network")[1]
+            == "the run was allowed to use the network"
+        )
+
+    def test_repeating_or_sweeping_alone_says_what_is_missing(self):
+        assert "no other seeds" in answer(make_sources(sweep=None, sweep_file=None), "runs")[1]
+        assert "was not repeated" in answer(make_sources(verification=None), "runs")[1]
 
     def test_a_licence_that_is_said_in_part_names_what_is_missing(self):
         sources = make_sources(declared="licence: {code: MIT}\n")
