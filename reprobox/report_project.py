@@ -17,7 +17,7 @@ from reprobox.record_text import RECORD_FILE
 from reprobox.records import RunRecord
 from reprobox.report.declared_load import read_declared
 from reprobox.report.files import PrintPdf, check_folder, list_files, write_folder
-from reprobox.report.find import choose_run, find_evidence, find_sweep, find_verification
+from reprobox.report.find import choose_run, find_evidence, find_repredicted, find_sweep, find_verification
 from reprobox.report.git import read_git
 from reprobox.report.lang import Language
 from reprobox.report.make import make_report
@@ -88,6 +88,7 @@ def read_sources(project: Project, run: str) -> Sources:
     declared = read_declared(project.folder / DECLARED_FILE)
     plan = make_plan(spec, load_lock(project, spec), list_project_source(project, spec))
     folder, record = choose_run(run, plan, project.state / "runs")
+    alone = find_repredicted(project.state / "runs", record)
     sweep = find_sweep(project.state, record, project.folder)
     contributions = find_contributions(folder, record, project.folder)
     return Sources(
@@ -99,6 +100,8 @@ def read_sources(project: Project, run: str) -> Sources:
         run_file=find_evidence(folder / RECORD_FILE, project.folder),
         declared=declared,
         git=read_git(project.folder, _list_committed(project, plan)),
+        repredicted=alone[1] if alone else None,
+        repredicted_file=find_evidence(alone[0] / RECORD_FILE, project.folder) if alone else None,
         verification=find_verification(project.state, record, project.folder),
         sweep=sweep[0] if sweep else None,
         sweep_file=sweep[1] if sweep else None,
@@ -114,16 +117,16 @@ def _list_committed(project: Project, plan: Plan) -> list[str]:
 
 def find_contributions(folder: Path, record: RunRecord, project: Path) -> tuple[Contributions, Evidence] | None:
     """Return what the run left as its variables' contributions, as long as that is still what it left."""
+    output = folder / "output"
     recorded = {file.path: file.sha256 for file in record.outputs}
-    present = [name for name in (CONTRIBUTIONS_FILE, CONTRIBUTIONS_META) if name in recorded]
-    if not present:
-        return None
+    names = (CONTRIBUTIONS_FILE, CONTRIBUTIONS_META)
+    present = [name for name in names if name in recorded and (output / name).is_file()]
     for name in present:
-        if hash_file(folder / "output" / name) != recorded[name]:
+        if hash_file(output / name) != recorded[name]:
             raise UsageError(f"{name} of run {record.id} was changed since", hint="run again, or name another run")
-    meta = folder / "output" / CONTRIBUTIONS_META if CONTRIBUTIONS_META in recorded else None
-    found = _read_contributions(folder / "output" / CONTRIBUTIONS_FILE, meta)
-    return (found, find_evidence(folder / "output" / present[0], project)) if found else None
+    meta = output / CONTRIBUTIONS_META if CONTRIBUTIONS_META in present else None
+    found = _read_contributions(output / CONTRIBUTIONS_FILE, meta) if present else None
+    return (found, find_evidence(output / present[0], project)) if found else None
 
 
 def _read_contributions(csv: Path, meta: Path | None) -> Contributions | None:

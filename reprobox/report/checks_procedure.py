@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reprobox.report.findings import Finding, Parts, find_statements, say_no, say_yes
-from reprobox.report.model import SourceTree
+from reprobox.report.model import Reprediction, SourceTree
 from reprobox.report.values import Answer, Origin, Role, make_reason
 
 
@@ -77,6 +77,8 @@ def check_model(parts: Parts) -> Finding:
 def check_predictions(parts: Parts) -> Finding:
     """8: the predictions, and whether they come out again."""
     found = _check_role(parts, Role.PREDICTIONS)
+    if found.answer is Answer.YES and parts.a.reprediction is not None:
+        return _check_reprediction(parts, parts.a.reprediction, found)
     verification = parts.extra.verification
     if found.answer is not Answer.YES or verification is None:
         return found
@@ -87,6 +89,18 @@ def check_predictions(parts: Parts) -> Finding:
     }
     trace = (*found.trace, *verification.trace)
     return Finding(Answer.YES, make_reason("predictions_repeated", **values), found.origin, trace)
+
+
+def _check_reprediction(parts: Parts, alone: Reprediction, found: Finding) -> Finding:
+    predictions = {one.path for one in parts.a.outputs.files if one.role is Role.PREDICTIONS}
+    if predictions & set(alone.different):
+        return say_no("predictions_differ", run=alone.run)
+    if not predictions <= set(alone.same):
+        return found
+    values = {**dict(found.reason.values), "run": alone.run}
+    return Finding(
+        Answer.YES, make_reason("predictions_from_model", **values), found.origin, (*found.trace, *alone.trace)
+    )
 
 
 def _check_role(parts: Parts, role: Role) -> Finding:

@@ -14,6 +14,7 @@ from reprobox.plan import Plan, source_digest
 from reprobox.record_text import RECORD_FILE, find_run, read_record
 from reprobox.records import RunRecord
 from reprobox.report.extra_model import VerificationFacts, VerifiedRun
+from reprobox.report.procedure import PREDICT
 from reprobox.report.sources import Evidence
 from reprobox.report.values import Origin
 from reprobox.sweep import SweepRecord, read_sweep, sweep_id
@@ -87,6 +88,15 @@ def _read_newest_first(runs: Path) -> Iterator[tuple[Path, RunRecord]]:
         except UsageError:
             continue  # of another version, or damaged
     yield from sorted(found, key=lambda item: (item[1].started, item[1].id), reverse=True)
+
+
+def find_repredicted(runs: Path, record: RunRecord) -> tuple[Path, RunRecord] | None:
+    """Return the newest run of the stage ``predict`` alone that started with what this run left."""
+    for folder, one in _read_newest_first(runs):
+        alone = [stage.name for stage in one.stages] == [PREDICT] and not one.exit_code
+        if alone and one.image_digest == record.image_digest and one.earlier and one.earlier.run == record.id:
+            return folder, one
+    return None
 
 
 def find_verification(state: Path, record: RunRecord, project: Path) -> VerificationFacts | None:

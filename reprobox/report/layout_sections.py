@@ -37,6 +37,9 @@ def lay_out_procedure(reader: Reader) -> Iterator[Block]:
     columns = (("name", show_text), ("path", show_text), ("sha256", show_text))
     yield reader.table("inputs", "a_procedure.inputs.files", columns, "a_procedure.inputs")
     yield reader.table("outputs", "a_procedure.outputs.files", _OUTPUTS, "a_procedure.outputs")
+    if reader.find("a_procedure.reprediction") is not None:
+        fields = (("run", show_text), ("same", show_list), ("different", show_list))
+        yield reader.facts("reprediction", "a_procedure.reprediction", fields)
     for name in ("external_data", "side_effects", "assumptions"):
         yield reader.statement(name, f"a_procedure.{name}")
 

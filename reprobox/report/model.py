@@ -126,6 +126,18 @@ class Outputs:
 
 
 @dataclass(frozen=True)
+class Reprediction:
+    """A run of the stage ``predict`` alone, on what the run had left: no training."""
+
+    origin: Origin
+    trace: tuple[Trace, ...]
+    run: Text
+    same: tuple[str, ...]
+    """The outputs of the stage that are the run's, byte for byte."""
+    different: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ProcedureSection:
     """ア: source code and reproduction procedure."""
 
@@ -133,6 +145,7 @@ class ProcedureSection:
     procedure: Procedure
     inputs: Inputs
     outputs: Outputs
+    reprediction: Reprediction | None
     external_data: Statement | None
     side_effects: Statement | None
     assumptions: Statement | None

@@ -13,12 +13,16 @@ from reprobox.report.model import (
     Outputs,
     Procedure,
     ProcedureSection,
+    Reprediction,
     SourceEntry,
     SourceTree,
     StageCommand,
 )
 from reprobox.report.sources import Sources
 from reprobox.report.values import Origin, Trace
+
+PREDICT = "predict"
+"""The stage that contests run alone, on the trained model that was handed in."""
 
 
 def describe_procedure(sources: Sources) -> ProcedureSection:
@@ -29,6 +33,7 @@ def describe_procedure(sources: Sources) -> ProcedureSection:
         procedure=_describe_commands(sources),
         inputs=_describe_inputs(sources),
         outputs=_describe_outputs(sources),
+        reprediction=_describe_reprediction(sources),
         external_data=declared.state("external_data"),
         side_effects=declared.state("side_effects"),
         assumptions=declared.state("assumptions"),
@@ -88,3 +93,16 @@ def _describe_outputs(sources: Sources) -> Outputs:
     said = declared.trace("outputs") if declared.declared.outputs else ()
     files = tuple(OutputData(one.path, one.size, one.sha256, roles.get(one.path)) for one in present)
     return Outputs(Origin.MEASURED, (*sources.run_file.trace("outputs"), *said), files)
+
+
+def _describe_reprediction(sources: Sources) -> Reprediction | None:
+    """Compare what the stage ``predict`` left on its own with what it left in the run."""
+    alone, file = sources.repredicted, sources.repredicted_file
+    globs = next((stage.outputs for stage in sources.plan.stages if stage.name == PREDICT), ())
+    if alone is None or file is None or not globs:
+        return None
+    now = {one.path: one.sha256 for one in alone.outputs}
+    before = select_outputs(globs, sources.record.outputs)
+    same = tuple(one.path for one in before if now.get(one.path) == one.sha256)
+    different = tuple(one.path for one in before if one.path not in same)
+    return Reprediction(Origin.MEASURED, file.trace("earlier", "outputs"), alone.id, same, different)

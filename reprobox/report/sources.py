@@ -41,6 +41,9 @@ class Sources:
     run_file: Evidence
     declared: DeclaredFile = field(default_factory=DeclaredFile)
     git: Git | None = None
+    repredicted: RunRecord | None = None
+    """A run of the stage ``predict`` alone, on what the run left."""
+    repredicted_file: Evidence | None = None
     verification: VerificationFacts | None = None
     sweep: SweepRecord | None = None
     sweep_file: Evidence | None = None

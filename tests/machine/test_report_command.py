@@ -15,7 +15,7 @@ from reprobox.lock import sort_lock
 from reprobox.lock_text import format_lock
 from reprobox.plan import make_plan, source_digest
 from reprobox.project import list_project_source, load_lock, open_project
-from reprobox.records import format_record
+from reprobox.records import EarlierRun, format_record
 from reprobox.report.check import check_report_file
 from reprobox.spec.load import load_spec
 from reprobox.sweep import write_sweep
@@ -139,6 +139,19 @@ def test_a_mistake_in_what_a_person_says_is_told_and_nothing_is_written(project,
     code, told, found = report()
     assert (code, found) == (3, None)
     assert "report.yaml:1:1: metod: unknown key" in told
+
+
+def test_predictions_made_without_training_are_those_of_the_same_run(project, report):
+    record = add_run(project, "run")
+    (project.folder / "report.yaml").write_text("outputs: {predictions: predictions.csv}\n")
+    earlier = EarlierRun("run", "", record.image_digest, ("prepare", "train"), ())
+    add_run(project, "other", stages=record.stages[2:], earlier=replace(earlier, run="another"))
+    assert report()[2]["a_procedure"]["reprediction"] is None
+    add_run(project, "alone", stages=record.stages[2:], earlier=earlier)
+    found = report()[2]
+    assert found["run"]["id"] == "run"
+    assert found["a_procedure"]["reprediction"]["same"] == ["predictions.csv"]
+    assert answers(found)["predictions"][0] == "yes"
 
 
 class TestGit:

@@ -15,6 +15,7 @@ from reprobox.report.json_text import format_report, report_to_json
 from reprobox.report.lang import load_language
 from reprobox.report.make import make_report
 from reprobox.report.model import Git
+from reprobox.report.sources import Evidence
 from reprobox.report.values import Answer, Heading, Origin
 
 ENGLISH = load_language("en")
@@ -114,6 +115,17 @@ class TestProcedure:
         sources = make_sources(declared=DECLARED.replace("model: model.npy", "model: model.pt"))
         assert answer(sources, "model")[0] is Answer.NO
         assert any("model.pt" in note for note in to_json(sources)["notes"])
+
+    def test_predictions_that_come_from_the_stored_model_alone_say_so(self):
+        sources = make_sources()
+        alone = replace(sources.record, id="alone")
+        file = Evidence(".reprobox/runs/alone/run.json", "5" * 64)
+        again = replace(sources, repredicted=alone, repredicted_file=file)
+        assert "left the same (run alone)" in answer(again, "predictions")[1]
+        other = tuple(replace(one, sha256="6" * 64) for one in alone.outputs)
+        differs = replace(sources, repredicted=replace(alone, outputs=other), repredicted_file=file)
+        assert answer(differs, "predictions")[0] is Answer.NO
+        assert to_json(differs)["a_procedure"]["reprediction"]["different"] == ["predictions.csv"]
 
     def test_predictions_that_did_not_repeat_are_counted(self):
         sources = make_sources(verification=make_verification(5, 3))
