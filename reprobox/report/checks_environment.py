@@ -12,6 +12,8 @@ _OFF = "off"
 def check_system(parts: Parts) -> Finding:
     """12: operating systems of image and host."""
     system = parts.u.system
+    if parts.u.image.digest is None:
+        return say_no("system_own", kernel=system.kernel)
     if system.image is None:
         return say_no("system_unknown", kernel=system.kernel)
     return say_yes(system.origin, system.trace, "system_known", image=system.image, kernel=system.kernel)
@@ -20,6 +22,8 @@ def check_system(parts: Parts) -> Finding:
 def check_software(parts: Parts) -> Finding:
     """13: interpreter, packages, libraries, drivers."""
     software = parts.u.software
+    if parts.u.image.digest is None or software.python is None:
+        return say_no("software_own")
     packages = len(software.packages)
     if software.debian is None:
         return say_no("software_partly", python=software.python, packages=packages)
@@ -36,6 +40,8 @@ def check_software(parts: Parts) -> Finding:
 def check_image(parts: Parts) -> Finding:
     """14: the image, its base, its Dockerfile."""
     image = parts.u.image
+    if image.digest is None:
+        return say_no("image_none")
     return say_yes(image.origin, image.trace, "image_known", digest=image.digest[:19], base=image.base)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reprobox.contributions.model import Status
 from reprobox.report.findings import Finding, Parts, find_statements, say_no, say_yes
 from reprobox.report.values import Answer, Origin, make_reason
@@ -42,7 +44,10 @@ def check_features(parts: Parts) -> Finding:
 
 def check_network(parts: Parts) -> Finding:
     """18: whether the run needs a network."""
-    network = parts.extra.network
+    network, isolation = parts.extra.network, parts.u.engine.isolation
+    # Of runs without a container it lists the namespaces.
+    if not network.allowed and not {"container", "net"} & set(re.findall(r"\w+", isolation)):
+        return say_no("network_open")
     return say_yes(network.origin, network.trace, "network_allowed" if network.allowed else "network_none")
 
 

@@ -52,13 +52,15 @@ def _describe_system(sources: Sources) -> System:
 
 def _name_system(sources: Sources) -> str | None:
     base = sources.plan.base
-    if not isinstance(base, DebianBase):
+    if not isinstance(base, DebianBase) or not sources.in_image:
         return None
     release = find_release(base.suite)
     return f"Debian {release.number} ({base.suite})" if release else f"Debian {base.suite}"
 
 
 def _describe_software(sources: Sources) -> Software:
+    if not sources.in_image:
+        return _describe_own_software(sources)
     plan, base = sources.plan, sources.plan.base
     versions = dict(plan.versions)
     python: tuple[Wheel | Sdist, ...] = (*plan.wheels, *plan.sdists)
@@ -82,6 +84,16 @@ def _describe_software(sources: Sources) -> Software:
     )
 
 
+def _describe_own_software(sources: Sources) -> Software:
+    """Of a run without a container only the interpreter is known: the rest was this machine's or the lock's."""
+    found = (one.get("python") for one in sources.record.runtime.processes)
+    versions = {version for one in found if isinstance(one, dict) and isinstance(version := one.get("version"), str)}
+    drivers = dict.fromkeys(gpu.driver for gpu in sources.record.gpus if gpu.driver)
+    trace = sources.run_file.trace("runtime.processes", "gpus", "warnings")
+    python, driver = ", ".join(sorted(versions - {""})) or None, ", ".join(drivers) or None
+    return Software(Origin.MEASURED, trace, python, None, (), None, None, None, driver)
+
+
 def _find_version(versions: Mapping[str, str], name: re.Pattern[str]) -> str | None:
     return next((version for found, version in sorted(versions.items()) if name.fullmatch(found)), None)
 
@@ -93,7 +105,7 @@ def _describe_image(sources: Sources) -> ImageIdentity:
     return ImageIdentity(
         origin=Origin.MEASURED,
         trace=(*sources.run_file.trace(*keys), *sources.lock_file.trace("base")),
-        digest=record.image_digest,
+        digest=record.image_digest if sources.in_image else None,
         base=name,
         base_digest=digest,
         spec_digest=record.spec_digest,
@@ -130,8 +142,8 @@ def _describe_hardware(sources: Sources) -> Hardware:
         accelerator_memory_capacity=max((gpu.memory for gpu in gpus), default=None),
         accelerators=tuple(Accelerator(gpu.name, gpu.driver, gpu.memory, gpu.compute_capability) for gpu in gpus),
         operating_system=_name_system(sources),
-        framework=_list_frameworks(dict(sources.plan.versions)),
-        other_software_stack=_list_stack(sources),
+        framework=_list_frameworks(dict(sources.plan.versions)) if sources.in_image else None,
+        other_software_stack=_list_stack(sources) if sources.in_image else {},
     )
 
 

@@ -44,9 +44,10 @@ class Software:
 
     origin: Origin
     trace: tuple[Trace, ...]
-    python: Text
-    c_library: Text
+    python: Text | None
+    c_library: Text | None
     packages: tuple[Package, ...]
+    """Empty too where a run without a container had this machine's."""
     debian: tuple[DebianPackage, ...] | None
     """``None``: those of a base that is no Debian of ours are not known."""
     cuda: Text | None
@@ -62,7 +63,8 @@ class ImageIdentity:
 
     origin: Origin
     trace: tuple[Trace, ...]
-    digest: Digest
+    digest: Digest | None
+    """``None``: the run took place without one."""
     base: Text
     base_digest: Text | None
     """``None``: a base of Debian packages, each of which has its own."""

@@ -15,7 +15,7 @@ from reprobox.record_text import RECORD_FILE, find_run, read_record
 from reprobox.records import RunRecord
 from reprobox.report.extra_model import VerificationFacts, VerifiedRun
 from reprobox.report.procedure import PREDICT
-from reprobox.report.sources import Evidence
+from reprobox.report.sources import Evidence, is_in_image
 from reprobox.report.values import Origin
 from reprobox.sweep import SweepRecord, read_sweep, sweep_id
 
@@ -87,7 +87,8 @@ def _read_newest_first(runs: Path) -> Iterator[tuple[Path, RunRecord]]:
             found.append((path.parent, read_record(path)))
         except UsageError:
             continue  # of another version, or damaged
-    yield from sorted(found, key=lambda item: (item[1].started, item[1].id), reverse=True)
+    # What ran in an image goes first: only that can be handed over.
+    yield from sorted(found, key=lambda item: (is_in_image(item[1]), item[1].started, item[1].id), reverse=True)
 
 
 def find_repredicted(runs: Path, record: RunRecord) -> tuple[Path, RunRecord] | None:

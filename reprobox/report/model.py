@@ -14,7 +14,6 @@ from reprobox.report.values import (
     Answer,
     Commit,
     Count,
-    Digest,
     Heading,
     Origin,
     Positive,
@@ -190,7 +189,8 @@ class RunIdentity:
     id: Text
     started: Text
     trace: tuple[Trace, ...]
-    image_digest: Digest
+    image_digest: Text
+    """"local:…" where it was in no image."""
     reprobox: Text
     """The version that ran it."""
 

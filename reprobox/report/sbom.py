@@ -43,15 +43,15 @@ def _make_serial(body: Json) -> str:
 
 
 def _describe_image(report: Report) -> Json:
-    image = report.u_environment.image
+    image, digest = report.u_environment.image, report.run.image_digest
     return {
-        "type": "container",
-        "bom-ref": f"image:{image.digest}",
+        "type": "container" if image.digest else "application",
+        "bom-ref": f"image:{digest}",
         "name": show_plain(report.name),
-        "version": image.digest,
+        "version": digest,
         "properties": _list_properties(
             ("reprobox:base", image.base),
-            ("reprobox:image_digest", image.digest),
+            ("reprobox:image_digest", digest),
             ("reprobox:lock_digest", image.lock_digest),
             ("reprobox:spec_digest", image.spec_digest),
         ),

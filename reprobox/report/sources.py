@@ -29,6 +29,11 @@ class Evidence:
         return tuple(Trace(self.file, key, self.sha256) for key in keys or ("",))
 
 
+def is_in_image(record: RunRecord) -> bool:
+    """Whether a run took place in an image: without a container its digest is none."""
+    return record.image_digest.startswith("sha256:")
+
+
 @dataclass(frozen=True)
 class Sources:
     """Spec, lock and source as they are now; what a run of them left; what a person says."""
@@ -49,6 +54,11 @@ class Sources:
     sweep_file: Evidence | None = None
     contributions: Contributions | None = None
     contributions_file: Evidence | None = None
+
+    @property
+    def in_image(self) -> bool:
+        """Whether the run took place in an image, so that what the lock pins is what it had."""
+        return is_in_image(self.record)
 
     @property
     def spec_name(self) -> str:

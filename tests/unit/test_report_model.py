@@ -10,6 +10,7 @@ from reprobox.contributions.model import Contributions, Status
 from reprobox.errors import SpecError
 from reprobox.lock import ImageBase
 from reprobox.records import EarlierRun, RuntimeRecord
+from reprobox.report.check import check_report
 from reprobox.report.checklist import ITEMS
 from reprobox.report.json_text import format_report, report_to_json
 from reprobox.report.lang import load_language
@@ -184,6 +185,24 @@ class TestEnvironment:
         sources = make_sources()
         sources = change_record(sources, host=replace(sources.record.host, cpu_model=""))
         assert answer(sources, "hardware")[:2] == (Answer.NO, "the processor's model is not recorded")
+
+    def test_a_run_without_a_container_proves_nothing_of_an_image(self):
+        sources = make_sources()
+        process = make_process("train", python={"version": "3.12.1", "executable": "/usr/bin/python3"})
+        own = change_record(
+            sources,
+            image_digest="local:" + "1" * 64,
+            engine=replace(sources.record.engine, isolation="namespaces: mount"),
+            runtime=RuntimeRecord((process,), ("numpy 1.0 (lock: 2.3.5)",)),
+        )
+        for name in ("system", "software", "image", "network"):
+            assert answer(own, name)[0] is Answer.NO, name
+        found = to_json(own)
+        assert found["u_environment"]["software"]["python"] == "3.12.1"
+        assert found["u_environment"]["software"]["packages"] == []
+        assert check_report(found) == ()
+        fenced = change_record(own, engine=replace(sources.record.engine, isolation="namespaces: mount, net"))
+        assert answer(fenced, "network")[0] is Answer.YES
 
     def test_what_stood_between_the_run_and_its_machine_is_told(self):
         sources = make_sources()
