@@ -42,7 +42,6 @@ def fill_template(name: str, /, **values: object) -> str:
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-    from markupsafe import Markup
 
     environment = Environment(
         loader=FileSystemLoader(templates_folder()),
@@ -56,7 +55,9 @@ def _environment() -> Environment:
     environment.filters["shell"] = shlex.quote
     environment.filters["exec_form"] = lambda words: json.dumps(list(words))
     environment.filters["env_value"] = _quote_env_value
-    environment.filters["xml"] = lambda text: Markup(escape(str(text)))
+    # What is escaped already is not to be escaped again.
+    mark_safe = environment.filters["safe"]
+    environment.filters["xml"] = lambda text: mark_safe(escape(str(text)))
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.filters["md"] = _quote_markdown
     environment.filters["md_code"] = _quote_code
