@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from reprobox.report.declared import Claim, Declared, Licences
 from reprobox.report.declared_load import parse_declared, read_declared
 from reprobox.report.values import Origin, Role
 from reprobox.templating import read_template
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def read(text):
@@ -121,3 +124,10 @@ def test_a_misspelt_key_gets_a_suggestion():
 
 def test_all_mistakes_are_told_at_once():
     assert len(problems("metod: x\nclaim: {value: x}\noutputs: {model: /a}\n")) == 4
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/report.yaml")), ids=lambda path: path.parent.name)
+def test_the_examples_say_what_can_be_read(path):
+    declared = read_declared(path).declared
+    assert declared.method
+    assert declared.outputs[Role.MODEL]
