@@ -16,11 +16,13 @@ LARGEST = 32 * 2**20
 """Bytes; a report of a thousand packages has half a megabyte."""
 DEEPEST = 32
 """Lists and objects in one another; a report has nine."""
+MOST_VALUES = 1_000_000
+"""A report of a thousand packages has ten thousand."""
 LONGEST_NUMBER = 400
 """Characters: what a number of JSON may have, well below what Python converts."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# A text, to its end or the file's, or a bracket outside of one; possessive, so that nothing is looked at twice.
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+# A text, to its end or the file's, or what divides values outside of one; possessive, so that nothing is looked at twice.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 
 def read_report(path: Path) -> Any:  # noqa: ANN401 — somebody's JSON
@@ -41,7 +43,7 @@ def parse_report(data: bytes) -> Any:  # noqa: ANN401
         text = data.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise ValueError(f"byte 0x{data[exc.start]:02x} at {exc.start} is not UTF-8") from exc
-    _check_depth(text)
+    _check_bounds(text)
     value = json.loads(
         text,
         parse_constant=_refuse_constant,
@@ -66,10 +68,13 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _check_depth(text: str) -> None:
-    """Count brackets outside texts before the parser calls itself once for each."""
-    depth = 0
+def _check_bounds(text: str) -> None:
+    """Count brackets and commas outside texts before the parser, or the schema, has to do with each."""
+    depth = commas = 0
     for token in _TOKEN.finditer(text):
+        commas += token[0] == ","
+        if commas > MOST_VALUES:
+            raise ValueError(f"it has more than {MOST_VALUES:,} values")
         depth += 1 if token[0] in "[{" else -1 if token[0] in "]}" else 0
         if depth > DEEPEST:
             raise ValueError(f"it is nested more than {DEEPEST} levels deep")

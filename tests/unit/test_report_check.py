@@ -185,9 +185,10 @@ class TestFiles:
             (b'{"a":' * 100_000, "nested more than 32 levels deep"),
             (b'"' + b'\\"' * 2_000_000, "Unterminated string"),
             (b'"' + b'\\"' * 2_000_000 + b"\\", "Unterminated string"),
+            (b"[" + b"1," * 1_000_001, "more than 1,000,000 values"),
             (b"{" + b",".join(b'"%d": 0' % number for number in range(200_000)) + b', "7": 0}', "given twice"),
         ],
-        ids=range(16),
+        ids=range(17),
     )
     @pytest.mark.timeout(30)
     def test_what_is_no_json_is_one_error_and_exit_code_2(self, run, data, told):
