@@ -21,7 +21,7 @@ MOST_VALUES = 1_000_000
 LONGEST_NUMBER = 400
 """Characters: what a number of JSON may have, well below what Python converts."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# A text, to its end or the file's, or what divides values outside of one; possessive, so that nothing is looked at twice.
+# A text, to its end or the file's, or what divides values outside of one; possessive: nothing is looked at twice.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 
