@@ -23,6 +23,7 @@ from reprobox.cli_app import (
     split_command,
 )
 from reprobox.cli_compat import compat_command
+from reprobox.cli_contributions import contributions_command
 from reprobox.cli_diff import diff_command
 from reprobox.cli_sweep import sweep_command
 from reprobox.cli_verify import verify_command
@@ -157,6 +158,7 @@ def run_command(
 app.command("verify")(verify_command)
 app.command("diff")(diff_command)
 app.command("sweep")(sweep_command)
+app.command("contributions")(contributions_command)
 app.command("compat")(compat_command)
 
 

@@ -71,6 +71,8 @@ class RunRequest:
     """What the image does not hold fast, where it is none: it enters the record."""
     earlier: EarlierRun | None = None
     """The run whose outputs ``/output`` starts with."""
+    mounts: tuple[Mount, ...] = ()
+    """Take the place of inputs that have the same target, or of files in them."""
 
 
 def run_image(
@@ -194,7 +196,7 @@ def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> Conta
         },
         user=f"{uid}:{gid}",
         mounts=(
-            *inputs,
+            *{mount.target: mount for mount in (*inputs, *request.mounts)}.values(),
             *_mount_contract(request, folder),
             Mount(folder / "output", "/output", read_only=False),
             Mount(folder / "record", RECORD_TARGET, read_only=False),
