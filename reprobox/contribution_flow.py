@@ -23,6 +23,7 @@ from reprobox.permutation import Permutation, Permuted, Watch, permute
 from reprobox.record_text import RECORD_FILE, find_run
 from reprobox.records import EarlierRun
 from reprobox.reporting import Reporter
+from reprobox.run import RunRequest
 from reprobox.settings import Settings
 from reprobox.spec.load import load_spec
 from reprobox.spec.model import Spec
@@ -103,6 +104,7 @@ def permute_project(project: Project, settings: Settings, options: PermuteOption
     request = go_on_from(ready.request, options.earlier, settings.reporter)
     columns = choose_columns(sheet, options, request.earlier)
     _warn_of_dangers(sheet, columns, settings.reporter)
+    _warn_of_labels(options.labels, request, settings.reporter)
     engines = (ready.place.engine, *(ready.place.connect() for _ in range(options.jobs - 1)))
     file, column = split_name(options.predictions)
     kept = _choose_folder(project.state / "contributions", settings)
@@ -204,6 +206,15 @@ def _warn_of_dangers(sheet: Sheet, columns: Sequence[int], reporter: Reporter) -
     for index, cells in read_cells(sheet, columns).items():
         if danger := find_danger(sheet.columns[index], cells):
             reporter.warn(f"column {quote(sheet.columns[index])} {danger}: its number may say nothing about the model")
+
+
+def _warn_of_labels(text: str, request: RunRequest, reporter: Reporter) -> None:
+    """Say where the program that is examined could read the answers."""
+    path = Path(split_name(text)[0]).resolve()
+    inside = {(request.project / file.path).resolve() for file in request.plan.source}
+    mounted = {(request.project / entry.path).resolve() for entry in request.spec.inputs.values()}
+    if text and (path in inside or mounted & {path, *path.parents}):
+        reporter.warn(f"{path.name} is in the container too, where predict can read it")
 
 
 def _keep(folder: Path, found: Permuted, wanted: Permutation) -> None:
