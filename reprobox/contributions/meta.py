@@ -17,6 +17,8 @@ SIGNS = ("absolute", "signed", "difference")
 TEXTS = ("method", "importance_type", "data_split", "metric")
 INTEGERS = ("n_repeats", "seed")
 _KEYS = ("schema_version", "status", "reason", "sum_to_one", "sign", "library", "weights", *TEXTS, *INTEGERS)
+_MOST_UNKNOWN = 20
+"""Keys that are told: a suggestion takes its time."""
 _LONGEST = 10_000
 """Characters of a text."""
 
@@ -50,9 +52,8 @@ def parse_meta(text: str, report: Report) -> Meta:
     if not isinstance(data, dict):
         report("holds no object", 'write {"status": "computed", …}')
         return Meta()
-    for key in data:
-        if key not in _KEYS:
-            report(f"{quote(key)} is none of {', '.join(_KEYS)}", suggest(key[:40], _KEYS))
+    for key in [key for key in data if key not in _KEYS][:_MOST_UNKNOWN]:
+        report(f"{quote(key)} is none of {', '.join(_KEYS)}", suggest(key[:40], _KEYS))
     return _Fields(data, report).build()
 
 

@@ -17,7 +17,9 @@ from reprobox.spec.values import suggest
 
 _LARGEST = 256 * 2**20
 """Bytes."""
-_MOST_ROWS = 5_000_000
+_MOST_CELLS = 10_000_000
+"""A cell takes some sixty bytes of memory, however empty it is."""
+_MOST_COLUMNS = 10_000
 _NAMES = ("prediction", "predictions", "predicted", "pred", "y_pred", "target", "label", "labels", "y", "y_true")
 """What the column of interest is called where nobody names one, the likeliest first."""
 
@@ -87,15 +89,16 @@ def _read_records(path: Path) -> list[list[str]]:
         text = decode_text(data)
     except Unreadable as exc:
         raise UsageError(f"{path} {exc}", hint="it must be a CSV or TSV") from exc
-    delimiter = find_delimiter(path.name, data.partition(b"\n")[0]).decode()
+    first = text.partition("\n")[0]
+    delimiter = find_delimiter(path.name, first.encode()).decode()
+    if text.count(delimiter) + text.count("\n") > _MOST_CELLS or first.count(delimiter) > _MOST_COLUMNS:
+        raise UsageError(f"{path} has more cells than are read: {_MOST_CELLS}, in {_MOST_COLUMNS} columns")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[list[str]] = []
     try:
         for record in reader:
             if record and records and len(record) != len(records[0]):
                 raise UsageError(f"{path}:{reader.line_num}: {len(record)} cells, and the first line {len(records[0])}")
-            if len(records) > _MOST_ROWS:
-                raise UsageError(f"{path} has more than {_MOST_ROWS} rows, the most that is read")
             records += [record] if record else []
     except csv.Error as exc:
         raise UsageError(f"{path}:{reader.line_num}: is no CSV: {exc}") from exc

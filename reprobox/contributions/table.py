@@ -27,6 +27,7 @@ COLUMNS = (
 """All that there are, in the order in which they are written."""
 NEEDED = ("feature", "importance")
 MOST_ROWS = 100_000
+_MOST_COLUMNS = 100
 
 Report = Callable[[int, str, str], None]
 """Takes a line, what is wrong there, and a hint."""
@@ -81,6 +82,9 @@ def _read_records(text: str, report: Report) -> Iterator[tuple[int, list[str]]]:
 
 def _check_header(number: int, names: list[str], report: Report) -> bool:
     """Whether the rows below it can be read at all."""
+    if len(names) > _MOST_COLUMNS:
+        report(number, f"has {len(names)} columns", f"there are {', '.join(COLUMNS)}")
+        return False
     known = {name.lower(): name for name in COLUMNS}
     for name in dict.fromkeys(names):
         if name not in COLUMNS:

@@ -17,6 +17,7 @@ from reprobox.contributions.agreement import (
 )
 from reprobox.contributions.read import read_contributions
 from reprobox.contributions.runs import compare_folders, has_contributions
+from reprobox.contributions.text import describe_contributions
 from reprobox.diff_text import describe_diff
 from reprobox.run_diff import compare_runs
 
@@ -160,3 +161,23 @@ def test_diff_says_how_far_they_agree(folders):
     found = diff.to_json()["contributions"]
     assert found["agreements"][0]["spearman"] == 0.5
     assert found["meaning"].startswith("Spearman: 1 is the same order")
+
+
+def test_people_see_an_ensemble_model_by_model(make):
+    text = table({"a": 1, "b\x1b[2J": 2}, "one") + table({"a": 3}, "two").partition("\n")[2]
+    lines = describe_contributions(make(text, weights={"one": 1, "two": 2})).splitlines()
+    assert [line for line in lines if line.startswith("model")] == ["model    one, weight 1", "model    two, weight 2"]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_long_table_is_cut(make):
+    name = "a name that is longer than the column for it"
+    text = describe_contributions(make(table({f"{name} {at}": at for at in range(40)})))
+    assert text.endswith("… and 10 more")
+    assert name not in text
+
+
+def test_people_see_why_there_are_none(make, tmp_path):
+    (tmp_path / "m.json").write_text('{"status": "not_applicable", "reason": "a network on images"}')
+    found = read_contributions(tmp_path / "none.csv", tmp_path / "m.json")
+    assert describe_contributions(found) == "contributions: not applicable: a network on images"

@@ -64,6 +64,15 @@ def test_what_is_no_table_is_refused(read, text, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text", ["y" + "," * 20_000_000, "y\n" * 10_000_001, "id" + ",x" * 10_001], ids=["one row", "one column", "wide"]
+)
+def test_a_table_that_would_fill_the_memory_is_not_taken_apart(read, text):
+    with pytest.raises(UsageError, match="has more cells than are read"):
+        read(text)
+
+
 def test_a_column_that_is_not_there_is_missed(read):
     with pytest.raises(UsageError, match="did you mean 'target'"):
         read("id,target\n1,2\n", "targt")
