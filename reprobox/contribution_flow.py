@@ -66,7 +66,14 @@ class Found:
 
     def to_json(self) -> JsonObject:
         """Return what ``--json`` prints."""
-        return {"title": self.title, "folder": str(self.folder), **asdict(self.contributions)}
+        known: JsonObject = {"title": self.title, "folder": str(self.folder), **asdict(self.contributions)}
+        if self.permuted:
+            known |= {
+                "baseline": self.permuted.baseline,
+                "importances": self.permuted.values,
+                "warnings": list(self.permuted.warnings),
+            }
+        return known
 
 
 def find_contributions(named: Path) -> tuple[Found, ...]:

@@ -16,6 +16,8 @@ from reprobox.errors import UsageError
 
 _LONGEST_RECORD = 2**20
 """Bytes of one row: a quote that is never closed must not swallow the file."""
+_EMPTY_LINE = [b""]
+"""Its cells: no row, whatever the number of columns."""
 _ENOUGH = 10
 """Rows from which it means something that no two values are the same."""
 _KEY_NAME = re.compile(r"(^|[_ .-])(id|ids|idx|index|key|uid|uuid|guid|row|rowid|row_?number)$|^unnamed: 0$", re.I)
@@ -55,11 +57,10 @@ def read_cells(sheet: Sheet, wanted: Sequence[int]) -> dict[int, list[bytes]]:
     """Return the cells of some columns, by the column's number, as their bytes are."""
     found: dict[int, list[bytes]] = {index: [] for index in wanted}
     with sheet.path.open("rb") as stream:
-        for _, cells, _ in _read_rows(sheet, stream):
-            if cells is None:
-                continue
-            for index in wanted:
-                found[index].append(cells[index])
+        for number, cells, _ in _read_records(stream, sheet.delimiter, sheet.path):
+            if number > 1 and cells != _EMPTY_LINE:
+                for index in wanted:
+                    found[index].append(cells[index])
     return found
 
 
@@ -68,15 +69,12 @@ def write_shuffled(sheet: Sheet, orders: Mapping[int, Sequence[int]], target: Bi
     cells_of = read_cells(sheet, tuple(orders))
     row = 0
     with sheet.path.open("rb") as stream:
-        target.write(_read_header(sheet, stream))
-        for body, cells, ending in _read_rows(sheet, stream, skip_header=False):
-            if cells is None:
-                target.write(body + ending)
-                continue
-            for index, order in orders.items():
-                cells[index] = cells_of[index][order[row]]
+        for number, cells, ending in _read_records(stream, sheet.delimiter, sheet.path):
+            if number > 1 and cells != _EMPTY_LINE:
+                for index, order in orders.items():
+                    cells[index] = cells_of[index][order[row]]
+                row += 1
             target.write(sheet.delimiter.join(cells) + ending)
-            row += 1
 
 
 def shuffle_rows(rows: int, seed: int, column: str, repeat: int) -> list[int]:
@@ -109,23 +107,6 @@ def find_delimiter(name: str, first: bytes) -> bytes:
     if name.lower().endswith((".tsv", ".tab")):
         return b"\t"
     return max((b",", b";", b"\t"), key=first.count)
-
-
-def _read_header(sheet: Sheet, stream: BinaryIO) -> bytes:
-    body, _, ending = next(_read_rows(sheet, stream, skip_header=False))
-    return body + ending
-
-
-def _read_rows(
-    sheet: Sheet, stream: BinaryIO, *, skip_header: bool = True
-) -> Iterator[tuple[bytes, list[bytes] | None, bytes]]:
-    """Yield each record as it stands, its cells (``None``: an empty line), and its line end."""
-    records = _read_records(stream, sheet.delimiter, sheet.path)
-    if skip_header:
-        next(records)
-    for _, cells, ending in records:
-        body = sheet.delimiter.join(cells)
-        yield body, cells if body else None, ending
 
 
 def _read_records(stream: BinaryIO, delimiter: bytes, path: Path) -> Iterator[tuple[int, list[bytes], bytes]]:
@@ -180,7 +161,7 @@ def _cut_ending(cell: bytes) -> tuple[bytes, bytes]:
 def _count_rows(records: Iterator[tuple[int, list[bytes], bytes]], width: int, path: Path) -> int:
     rows = 0
     for number, cells, _ in records:
-        if cells == [b""]:
+        if cells == _EMPTY_LINE:
             continue
         if len(cells) != width:
             raise UsageError(f"{path}:{number}: {len(cells)} cells, and the first line has {width}")

@@ -191,3 +191,31 @@ def test_verify_says_that_the_order_is_the_same(project):
     (one,) = done.json["contributions"]
     assert one["agreements"][0]["spearman"] == 1
     assert "contributions: Spearman 1, top 2: 2 the same" in done.json["notes"]
+
+
+AWK = "#!/bin/sh\nawk -F, 'NR > 1 { print 3 * $1 + $2 }' /input/rows > /output/predictions.csv\n"
+AWK_SPEC = """reprobox: 1
+name: contributions-awk
+seed: 32
+source: {{include: [predict.sh]}}
+inputs: {{rows: {{path: rows.csv, sha256: {digest}}}}}
+stages:
+  predict: {{command: sh predict.sh, outputs: [predictions.csv]}}
+"""
+
+
+def test_any_language_will_do_and_so_will_one_stage(tmp_path, fresh_lock):
+    rows = "strong,weak,unused\n" + "".join(f"{at * 7 % 20}.5,{at * 3 % 20}.5,{at}\n" for at in range(20))
+    (tmp_path / "rows.csv").write_text(rows)
+    (tmp_path / "predict.sh").write_text(AWK)
+    (tmp_path / "spec.yaml").write_text(AWK_SPEC.format(digest=hashlib.sha256(rows.encode()).hexdigest()))
+    fresh_lock(tmp_path)
+    try:
+        done = call_program("contributions", "--permute", "--repeats", "2", "--json", cwd=tmp_path)
+    finally:
+        docker.APIClient().remove_image("reprobox/contributions-awk:latest", force=True)
+    (found,) = done.json["contributions"]
+    assert [row["feature"] for row in found["rows"]] == ["strong", "weak", "unused"]
+    assert found["rows"][2]["importance"] == 0
+    assert found["baseline"] is None
+    assert "column 'unused' is in order from the first row to the last" in done.stderr
