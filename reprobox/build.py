@@ -114,22 +114,15 @@ class _Site(AbstractContextManager["_Site"]):
 
     def make_image(self) -> Image:
         """Make every layer that is not there, lowest first, and write the image's configuration."""
-        plan, settings = self._plan, make_image_settings(self._plan)
+        plan = self._plan
         layers = [*self._make_base()]
         layers += self._make_system(layers)
         layers.append(self._make_venv())
         layers += self._make_packages(tuple(layers))
         for command in plan.run:
             layers.append(self._make_step(command, tuple(layers)))
-        layers += [self._make_runtime(), self._make_source()]
-        return assemble_image(
-            layers,
-            env=plan.env,
-            entrypoint=settings.entrypoint,
-            labels=dict(settings.labels),
-            user=USER,
-            workdir=WORKDIR,
-        )
+        layers += [make_runtime_layer(plan, self.store), make_source_layer(plan, self._project, self.store)]
+        return assemble_plan(plan, layers)
 
     def _make_base(self) -> Sequence[Layer]:
         base = self._plan.base
@@ -227,16 +220,33 @@ class _Site(AbstractContextManager["_Site"]):
         key = f"venv {python}"
         return make_files_layer(venv_entries(python), key, "virtual environment", self.store)
 
-    def _make_runtime(self) -> Layer:
-        files = list_runtime_files(self._plan)
-        key = "runtime " + _hash_entries((entry, hashlib.sha256(data or b"").hexdigest()) for entry, data in files)
-        return make_files_layer(files, key, "runtime", self.store)
 
-    def _make_source(self) -> Layer:
-        files = list_source_entries(self._plan.source, self._project)
-        digests = {f"work/{file.path}": file.sha256 for file in self._plan.source}
-        key = "source " + _hash_entries((entry, digests.get(entry.path, "")) for entry, _ in files)
-        return make_files_layer(files, key, "source", self.store, digests=digests)
+def make_runtime_layer(plan: Plan, store: LayerStore) -> Layer:
+    """Return the layer of reprobox's own files; it needs no engine."""
+    files = list_runtime_files(plan)
+    key = "runtime " + _hash_entries((entry, hashlib.sha256(data or b"").hexdigest()) for entry, data in files)
+    return make_files_layer(files, key, "runtime", store)
+
+
+def make_source_layer(plan: Plan, project: Path, store: LayerStore) -> Layer:
+    """Return the layer of the project's source; it needs no engine."""
+    files = list_source_entries(plan.source, project)
+    digests = {f"work/{file.path}": file.sha256 for file in plan.source}
+    key = "source " + _hash_entries((entry, digests.get(entry.path, "")) for entry, _ in files)
+    return make_files_layer(files, key, "source", store, digests=digests)
+
+
+def assemble_plan(plan: Plan, layers: Sequence[Layer]) -> Image:
+    """Write a plan's image over its layers."""
+    settings = make_image_settings(plan)
+    return assemble_image(
+        layers,
+        env=plan.env,
+        entrypoint=settings.entrypoint,
+        labels=dict(settings.labels),
+        user=USER,
+        workdir=WORKDIR,
+    )
 
 
 def interpreter_identity(plan: Plan) -> str:

@@ -22,9 +22,11 @@ from reprobox.cli_app import (
     say,
     split_command,
 )
+from reprobox.cli_bundle import export_command, inspect_command
 from reprobox.cli_compat import compat_command
 from reprobox.cli_contributions import contributions_command
 from reprobox.cli_diff import diff_command
+from reprobox.cli_judge import judge_command
 from reprobox.cli_sweep import sweep_command
 from reprobox.cli_verify import verify_command
 from reprobox.errors import UsageError
@@ -160,6 +162,9 @@ app.command("diff")(diff_command)
 app.command("sweep")(sweep_command)
 app.command("contributions")(contributions_command)
 app.command("compat")(compat_command)
+app.command("export")(export_command)
+app.command("inspect")(inspect_command)
+app.command("judge")(judge_command)
 
 
 @app.command("schema")

@@ -18,15 +18,12 @@ from reprobox.cli_app import (
     print_json,
     say,
 )
-from reprobox.errors import RunError, UsageError
+from reprobox.errors import UsageError
 from reprobox.gpus.selection import parse_selection
 from reprobox.streams import write_line
 
 if TYPE_CHECKING:
     from reprobox.compare.model import Tolerance
-    from reprobox.verdict import Verdict
-
-DIFFERENT = 1
 
 
 def verify_command(
@@ -53,6 +50,7 @@ def verify_command(
     tables, JSON and text; nothing in them is executed. Exit code 0 when they are identical, or equivalent under the
     tolerance; 1 when not.
     """
+    from reprobox.verdict import choose_exit
     from reprobox.verification import VerifyOptions
     from reprobox.verify_text import describe_row, describe_verification
     from reprobox.workflow import verify_project
@@ -64,23 +62,11 @@ def verify_command(
     show(describe_verification(found))
     if as_json:
         print_json(found.to_json())
-    raise typer.Exit(_choose_exit(found.judgement.verdict))
+    raise typer.Exit(choose_exit(found.judgement.verdict))
 
 
 def _print(text: str) -> None:
     write_line(sys.stdout, text)
-
-
-def _choose_exit(verdict: Verdict) -> int:
-    from reprobox.verdict import Verdict
-
-    match verdict:
-        case Verdict.IDENTICAL | Verdict.EQUIVALENT | Verdict.CONSISTENT:
-            return 0
-        case Verdict.NOT_RUN:
-            return RunError.exit_code
-        case _:
-            return DIFFERENT
 
 
 def _parse_tolerance(text: str) -> Tolerance | None:

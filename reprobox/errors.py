@@ -105,6 +105,12 @@ class RunError(ReproboxError):
     exit_code = 7
 
 
+class BundleError(ReproboxError):
+    """A bundle that was handed over is refused: damaged, hostile, or not what it says it is."""
+
+    exit_code = 8
+
+
 class Interrupted(ReproboxError):
     """The user pressed Ctrl-C or the process was asked to end."""
 

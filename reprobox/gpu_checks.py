@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reprobox.engines.base import Runner
 from reprobox.findings import Finding, Status
 from reprobox.gpus.driver import Driver
 from reprobox.gpus.kernels import FRAMEWORKS, check_kernels, read_kernels
 from reprobox.gpus.need import find_need
-from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
+from reprobox.gpus.preflight import TOOLKIT, Surroundings, check_gpus, refuse
 from reprobox.gpus.selection import choose_gpus
 from reprobox.gpus.toolkit import read_toolkit_version
 from reprobox.lock import ImageBase
@@ -28,12 +28,16 @@ class GpuChecks:
     plan: Plan
     settings: Settings
 
-    def check_machine(self) -> None:
-        """Look at the driver, the engine and the plan, before anything is made; raise ``EngineError``."""
+    def check_machine(self, *, stranger: bool = False) -> None:
+        """Look at the driver, the engine and the plan, before anything is made; raise ``EngineError``.
+
+        To a ``stranger``'s image a toolkit with known weaknesses is an obstacle: getting out is what they are good for.
+        """
         base = self.plan.base.env if isinstance(self.plan.base, ImageBase) else ()
         need = find_need(dict(self.plan.versions), dict(item.split("=", 1) for item in base))
         around = Surroundings(self.driver, self.engine.info(), read_toolkit_version())
-        self._tell(check_gpus(around, self.devices, need))
+        found = check_gpus(around, self.devices, need)
+        self._tell(_harden(one) for one in found) if stranger else self._tell(found)
 
     def check_kernels(self, image: str) -> None:
         """Ask the frameworks in the image for which GPUs they have kernels; raise ``EngineError``."""
@@ -51,3 +55,7 @@ class GpuChecks:
         for finding in findings:
             if finding.status is Status.WARNING:
                 self.settings.reporter.warn(f"{finding.detail}: {finding.hint}")
+
+
+def _harden(finding: Finding) -> Finding:
+    return replace(finding, status=Status.FAILED) if finding.name == TOOLKIT else finding

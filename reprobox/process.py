@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,3 +47,45 @@ def run_program(
         check=False,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+class Followed:
+    """A program whose stderr is read line by line while it runs; ended from another thread with ``stop``."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._argv = list(argv)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    def run(self, on_line: Callable[[str], None]) -> Finished:
+        """Run to the end; ``on_line`` gets each line of stderr as it comes."""
+        with tempfile.TemporaryFile() as stdout:
+            with self._lock:
+                if self._stopped:
+                    return Finished(-signal.SIGTERM, "", "")
+                self._process = subprocess.Popen(
+                    self._argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+                )
+            with self._process as process:
+                assert process.stderr is not None
+                lines = []
+                while line := process.stderr.readline(_LONGEST_LINE):
+                    lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+                    del lines[:-_KEPT_LINES]
+                    on_line(lines[-1])
+                code = process.wait()
+            stdout.seek(0)
+            return Finished(code, stdout.read(_LARGEST_OUTPUT).decode("utf-8", "replace"), "\n".join(lines))
+
+    def stop(self) -> None:
+        """Ask it to end, or keep it from starting."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None and self._process.poll() is None:
+                self._process.send_signal(signal.SIGTERM)
+
+
+_LONGEST_LINE = 64 * 1024
+_KEPT_LINES = 200
+_LARGEST_OUTPUT = 256 * 2**20

@@ -94,6 +94,8 @@ class StageRecord:
     """Bytes; the largest figure that the engine or the processes themselves reported."""
     out_of_memory: bool
     timed_out: bool
+    stopped_for: str = ""
+    """Which quota of the sandbox it went over; empty: none."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reprobox import __version__
-from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo, Mount, Runner
+from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo, Fence, Mount, Runner
 from reprobox.errors import EngineError, Interrupted, ReproboxError, UsageError
 from reprobox.files import write_atomic
 from reprobox.fragments import find_gpu_use, find_peak_memory, merge_suspects, read_fragments
@@ -26,6 +26,7 @@ from reprobox.records import (
     EngineRecord,
     Gpu,
     Host,
+    OutputFile,
     RunRecord,
     RuntimeRecord,
     StageRecord,
@@ -71,6 +72,10 @@ class RunRequest:
     """What the image does not hold fast, where it is none: it enters the record."""
     earlier: EarlierRun | None = None
     """The run whose outputs ``/output`` starts with."""
+    fence: Callable[[Path], Fence] | None = None
+    """Makes the limits of a run in this folder, where the program is a stranger's; they go before the spec's own."""
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    """Where inputs are that are not where the spec says."""
     mounts: tuple[Mount, ...] = ()
     """Take the place of inputs that have the same target, or of files in them."""
 
@@ -176,14 +181,17 @@ def _run_stage(stage: StagePlan, request: RunRequest, folder: Path, engine: Runn
         peak_memory=result.peak_memory,
         out_of_memory=result.out_of_memory,
         timed_out=result.timed_out,
+        stopped_for=result.stopped_for,
     )
 
 
 def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> ContainerSpec:
     uid, gid = _inside_user(request.caller)
     resources = request.spec.resources
+    fence = request.fence(folder) if request.fence else None
     inputs = tuple(
-        Mount((request.project / entry.path).resolve(), f"/input/{name}") for name, entry in request.spec.inputs.items()
+        Mount(request.inputs.get(name, request.project / entry.path).resolve(), f"/input/{name}")
+        for name, entry in request.spec.inputs.items()
     )
     return ContainerSpec(
         image=request.image,
@@ -201,7 +209,7 @@ def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> Conta
             Mount(folder / "output", "/output", read_only=False),
             Mount(folder / "record", RECORD_TARGET, read_only=False),
         ),
-        network=request.spec.network,
+        network=request.spec.network and fence is None,
         cpus=resources.cpus,
         memory=resources.memory,
         shm=resources.shm,
@@ -209,6 +217,7 @@ def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> Conta
         gpus=request.gpus,
         labels={"reprobox.run": folder.name},
         capabilities=(),
+        fence=fence,
     )
 
 
@@ -302,7 +311,7 @@ def _make_record(
     gpus: tuple[Gpu, ...],
 ) -> RunRecord:
     plan, spec = request.plan, request.spec
-    outputs, warnings = list_outputs(folder / "output")
+    outputs, warnings = _list_what_is_left(folder, stages)
     runtime = read_fragments(folder / "record")
     failed = next((stage.exit_code for stage in stages if stage.exit_code), 0)
     declared = () if request.command else (*spec.outputs, *(item for stage in request.stages for item in stage.outputs))
@@ -320,7 +329,7 @@ def _make_record(
         switches=dict(plan.switches),
         environment=dict(plan.env),
         gpus=gpus,
-        network=spec.network,
+        network=spec.network and request.fence is None,
         host=request.host,
         engine=EngineRecord(
             name=info.name,
@@ -343,6 +352,16 @@ def _make_record(
         metrics=read_metrics(folder),
         earlier=request.earlier,
     )
+
+
+def _list_what_is_left(folder: Path, stages: tuple[StageRecord, ...]) -> tuple[tuple[OutputFile, ...], tuple[str, ...]]:
+    """Hash the outputs; of a run that went over a quota they are removed instead, whatever they hold."""
+    reason = next((stage.stopped_for for stage in stages if stage.stopped_for), "")
+    if not reason:
+        return list_outputs(folder / "output")
+    shutil.rmtree(folder / "output", ignore_errors=True)
+    (folder / "output").mkdir(exist_ok=True)
+    return (), (f"the outputs were removed: {reason}",)
 
 
 def _warn_of_idle_gpus(gpus: tuple[Gpu, ...], runtime: RuntimeRecord) -> Iterator[str]:

@@ -28,6 +28,9 @@ ALWAYS_IGNORED = (
     ".venv/",
     ".DS_Store",
     f"*{UNFINISHED}",
+    # What is made of an image is no part of it.
+    "*.reprobox",
+    "/reprobox-report/",
 )
 
 

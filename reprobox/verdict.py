@@ -10,9 +10,12 @@ from enum import StrEnum
 from statistics import median
 
 from reprobox.compare.model import FileComparison, Result, Tolerance
+from reprobox.errors import RunError
 from reprobox.records import RunRecord
 
 CONFIDENCE = 0.95
+DIFFERENT = 1
+"""Exit code: it ran, and the results are not the same."""
 
 
 class Verdict(StrEnum):
@@ -150,6 +153,17 @@ def _describe_disagreement(runs: int, agreeing: int, first: int) -> str:
     if first:
         return f"{runs - agreeing} of {runs} runs differ from the first"
     return f"{runs - agreeing} of {runs} runs differ from the one they were set against"
+
+
+def choose_exit(verdict: Verdict) -> int:
+    """Return the exit code that a verdict is."""
+    match verdict:
+        case Verdict.IDENTICAL | Verdict.EQUIVALENT | Verdict.CONSISTENT:
+            return 0
+        case Verdict.NOT_RUN:
+            return RunError.exit_code
+        case _:
+            return DIFFERENT
 
 
 def judge_claim(inside: bool | None) -> Verdict | None:

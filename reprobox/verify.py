@@ -136,7 +136,7 @@ class _Session:
         if failed or self.ended_by or len(rows) < request.runs:
             return _describe_end(rows, failed, self.ended_by, request.runs), ()
         reference, others = self._choose_reference(rows)
-        comparisons = tuple(_compare_run(reference, row, request.tolerance) for row in others)
+        comparisons = tuple(compare_rows(reference, row, request.tolerance) for row in others)
         judgement = decide(
             comparisons,
             nothing_left=not reference.outputs,
@@ -232,7 +232,7 @@ def _read_first_run(path: Path) -> str:
 
 def is_failed(record: RunRecord) -> bool:
     """Whether a run is no result: its program failed, or left less than the spec says."""
-    return bool(record.exit_code or record.missing_outputs)
+    return bool(record.exit_code or record.missing_outputs or any(stage.stopped_for for stage in record.stages))
 
 
 def _choose_path(folder: Path, started: datetime) -> Path:
@@ -256,7 +256,8 @@ def _describe_end(rows: tuple[Row, ...], failed: Row | None, ended_by: BaseExcep
     return Judgement(Verdict.NOT_RUN, len(rows), 0, reason)
 
 
-def _compare_run(reference: Row, row: Row, tolerance: Tolerance | None) -> RunComparison:
+def compare_rows(reference: Row, row: Row, tolerance: Tolerance | None) -> RunComparison:
+    """Compare what a run left with what the reference left, file by file."""
     known, left = dict(reference.outputs), dict(row.outputs)
     both = [path for path in known if path in left and known[path] != left[path]]
     return RunComparison(

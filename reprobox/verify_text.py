@@ -64,10 +64,11 @@ def _describe_comparisons(found: Verification) -> Iterator[str]:
         if key in shown or not (one.missing or one.added or one.files):
             continue
         shown.add(key)
-        yield from _describe_comparison(one, found.against or (found.rows[0].record.id if found.rows else ""))
+        yield from describe_comparison(one, found.against or (found.rows[0].record.id if found.rows else ""))
 
 
-def _describe_comparison(one: RunComparison, reference: str) -> Iterator[str]:
+def describe_comparison(one: RunComparison, reference: str) -> Iterator[str]:
+    """Yield what differs between a run and the reference, file by file."""
     yield f"compare  {one.run} with {reference}"
     for path in one.missing:
         yield f"         {escape_unprintable(path)}: only {reference} has it"

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from reprobox.verification import Row, Verification, VerifyOptions
 
 
+REPORT_FILE = "report.yaml"
+"""What a person declares for the report; editing it changes no image."""
+
+
 @dataclass(frozen=True)
 class Project:
     """A spec and the places that go with it."""
@@ -112,7 +116,7 @@ def render_project(project: Project, settings: Settings, out: Path) -> None:
     """Write the build context, complete with every byte the build needs."""
     from reprobox.render import render_plan
 
-    render_plan(_plan_project(project, settings).plan, project.folder, out, settings)
+    render_plan(plan_project(project, settings).plan, project.folder, out, settings)
 
 
 def build_project(project: Project, settings: Settings) -> BuildOutcome:
@@ -121,7 +125,7 @@ def build_project(project: Project, settings: Settings) -> BuildOutcome:
     from reprobox.engines.docker import connect
 
     started = time.monotonic()
-    plan = _plan_project(project, settings).plan
+    plan = plan_project(project, settings).plan
     built = build_plan(plan, project.folder, connect(settings.environ), settings)
     return BuildOutcome(
         image_digest=built.image.config_digest,
@@ -183,7 +187,7 @@ def prepare_run(
     from reprobox.places import open_place
     from reprobox.run import RunRequest
 
-    planned = _plan_project(project, settings)
+    planned = plan_project(project, settings)
     spec, plan = planned.loaded.spec, planned.plan
     stages = _choose_stages(plan, stage)
     check_inputs(spec, project.folder, planned.loaded.problem)
@@ -315,13 +319,16 @@ def load_lock(project: Project, spec: Spec) -> Lock:
 
 
 @dataclass(frozen=True)
-class _Planned:
+class Planned:
+    """A spec with a lock that fits it, and what they come to."""
+
     loaded: LoadedSpec
     lock: Lock
     plan: Plan
 
 
-def _plan_project(project: Project, settings: Settings) -> _Planned:
+def plan_project(project: Project, settings: Settings) -> Planned:
+    """Read the spec, lock if there is no lock, and fill in every default."""
     loaded = read_spec(project.spec_path, find_unpublished)
     spec = loaded.spec
     if not project.lock_path.exists():
@@ -334,10 +341,10 @@ def _plan_project(project: Project, settings: Settings) -> _Planned:
             f"{project.lock_path} was made by reprobox {lock.reprobox}, this is {__version__}: the runtime inside may"
             " differ, and with it the image digest"
         )
-    source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name))
+    source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name, REPORT_FILE))
     plan = make_plan(spec, lock, source, _find_versions(settings))
     warn_of_gaps(plan, settings.reporter)
-    return _Planned(loaded, lock, plan)
+    return Planned(loaded, lock, plan)
 
 
 def _find_versions(settings: Settings) -> dict[str, str] | None:

@@ -90,6 +90,43 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Quota:
+    """How much a run may leave in a folder of this machine."""
+
+    folder: Path
+    what: str
+    """What the program calls it: "/output"."""
+    size: int
+    """Bytes."""
+    files: int
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Limits for a program that nobody here has a reason to trust: everything not said is forbidden."""
+
+    memory: int
+    """Bytes, swap included."""
+    shm: int
+    """Bytes of /dev/shm, which count as memory."""
+    scratch: int
+    """Bytes of each of the scratch folders, which count as memory."""
+    scratch_folders: tuple[str, ...]
+    """The only places inside that can be written to, besides what is mounted so."""
+    read_only: bool
+    """Whether the rest of the root file system is read-only."""
+    processes: int
+    cpus: str
+    """The processors it may use, "0-3"; empty: all. Unlike a share of their time, programs see how many these are."""
+    open_files: int
+    file_size: int
+    """Bytes of the largest file it may write."""
+    quotas: tuple[Quota, ...]
+    runtime: str
+    """The engine's runtime, "runsc"; empty: its own."""
+
+
+@dataclass(frozen=True)
 class ContainerSpec:
     """One container to run to its end."""
 
@@ -117,6 +154,8 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] | None = None
     """``None``: the engine's defaults; else all are dropped but these."""
+    fence: Fence | None = None
+    """``None``: the program is one's own."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +168,8 @@ class ContainerResult:
     timed_out: bool
     peak_memory: int | None
     """Bytes, where the engine could say."""
+    stopped_for: str = ""
+    """Which quota it went over; empty: none."""
 
 
 class ImageStore(Protocol):

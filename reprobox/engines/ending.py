@@ -26,6 +26,7 @@ class Ending:
         self._ended = threading.Event()
         self.signal: signal.Signals | None = None
         self.timed_out = False
+        self.stopped_for = ""
 
     @contextmanager
     def possible(self) -> Iterator[None]:
@@ -53,6 +54,11 @@ class Ending:
         """End it because its time is over."""
         self.timed_out = True
         self._stop(signal.SIGTERM)
+
+    def by_force(self, reason: str) -> None:
+        """End it hard, because of what it does."""
+        self.stopped_for = reason
+        self._kill()
 
     def join(self) -> None:
         """Wait for what was sent."""

@@ -23,6 +23,10 @@ _DATA_CENTRE = re.compile(r"\b(A|H|B|L|V|P|T|GB|GH)\d{1,4}[A-Z]?\b")
 """Models for which NVIDIA supports newer CUDAs on older drivers ("forward compatibility")."""
 
 
+TOOLKIT = "GPU toolkit"
+"""Name of the findings about weaknesses of NVIDIA's container toolkit."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What a run on GPUs depends on outside of its image."""
@@ -139,7 +143,7 @@ def _check_toolkit(version: str, engine: EngineInfo) -> Iterator[Finding]:
         newest = max((one.fixed for one in weaknesses), key=Version)
         detail = f"NVIDIA Container Toolkit {version} has known holes ({names}): {weaknesses[-1].what}"
         hint = f"update it to {newest} or newer before you run an image that is not yours"
-        yield Finding("GPU toolkit", Status.WARNING, detail, hint)
+        yield Finding(TOOLKIT, Status.WARNING, detail, hint)
 
 
 def _is_version(text: str) -> bool:

@@ -1,6 +1,6 @@
 """The image itself: config, manifest, archive, and loading it into an engine."""
 
-from reprobox.image.archive import archive_chunks, archive_size
+from reprobox.image.archive import archive_chunks, archive_size, closing_members, write_member
 from reprobox.image.assemble import Image, assemble_image
 from reprobox.image.load import LayerReader, OnProgress, engine_id, load_image
 
@@ -11,6 +11,8 @@ __all__ = [
     "archive_chunks",
     "archive_size",
     "assemble_image",
+    "closing_members",
     "engine_id",
     "load_image",
+    "write_member",
 ]

@@ -18,11 +18,11 @@ def archive_chunks(image: Image, tag: str, skip: Set[str], read: Callable[[Layer
 
     ``tag`` is a familiar name ("demo:latest"). The bytes are a function of the arguments.
     """
-    yield from _member(_blob_path(image.config_digest), len(image.config), (image.config,))
+    yield from write_member(_blob_path(image.config_digest), len(image.config), (image.config,))
     for layer in _layers_to_send(image, skip):
-        yield from _member(_blob_path(layer.diff_id), layer.size, read(layer))
-    for name, data in _closing_members(image, tag):
-        yield from _member(name, len(data), (data,))
+        yield from write_member(_blob_path(layer.diff_id), layer.size, read(layer))
+    for name, data in closing_members(image, tag):
+        yield from write_member(name, len(data), (data,))
     yield bytes(2 * _BLOCK)
 
 
@@ -30,7 +30,7 @@ def archive_size(image: Image, tag: str, skip: Set[str]) -> int:
     """Return how many bytes ``archive_chunks`` yields."""
     sizes = [len(image.config)]
     sizes += [layer.size for layer in _layers_to_send(image, skip)]
-    sizes += [len(data) for _, data in _closing_members(image, tag)]
+    sizes += [len(data) for _, data in closing_members(image, tag)]
     return sum(_BLOCK + size + -size % _BLOCK for size in sizes) + 2 * _BLOCK
 
 
@@ -39,7 +39,8 @@ def _layers_to_send(image: Image, skip: Set[str]) -> tuple[Layer, ...]:
     return tuple({one.diff_id: one for one in image.layers if one.diff_id not in skip}.values())
 
 
-def _closing_members(image: Image, tag: str) -> tuple[tuple[str, bytes], ...]:
+def closing_members(image: Image, tag: str) -> tuple[tuple[str, bytes], ...]:
+    """Return name and content of the files behind the layers: the manifest, and what leads an engine to it."""
     layers = [_blob_path(layer.diff_id) for layer in image.layers]
     annotations = {
         "io.containerd.image.name": _full_name(tag),
@@ -64,7 +65,8 @@ def _full_name(tag: str) -> str:
     return tag if "." in host or ":" in host or host == "localhost" else f"docker.io/{tag}"
 
 
-def _member(name: str, size: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+def write_member(name: str, size: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield one file as a tar holds it; raise ``BuildError`` when the chunks are not ``size`` bytes."""
     header = tarfile.TarInfo(name)
     header.size, header.mtime, header.mode = size, EPOCH, 0o644
     yield header.tobuf(tarfile.GNU_FORMAT)

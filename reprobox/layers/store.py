@@ -51,6 +51,15 @@ class LayerStore:
             return None  # missing, or torn by a power cut: either way it has to be made again
         return Layer(diff_id, size, what, path, cached=True) if whole else None
 
+    def find_content(self, diff_id: str, size: int, what: str) -> Layer | None:
+        """Return a layer by its digest, whatever made it, if it is here and has its whole length."""
+        path = self._blob_path(diff_id)
+        try:
+            whole = path.stat().st_size == size
+        except OSError:
+            return None
+        return Layer(diff_id, size, what, path, cached=True) if whole else None
+
     def make(self, key: str, what: str, write: Callable[[BinaryIO], object]) -> Layer:
         """Return the layer of ``key``; call ``write`` with a stream for its tar if it is not here yet.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reprobox.engines.base import ContainerSpec, EngineInfo, GpuAccess, Mount
+from reprobox.engines.base import ContainerSpec, EngineInfo, Fence, GpuAccess, Mount
 from reprobox.engines.cdi import GPU_KIND
 
 _MOST_PROCESSES = 4096
@@ -65,7 +65,32 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         host |= {"Memory": spec.memory, "MemorySwap": spec.memory}
     if spec.shm is not None:
         host["ShmSize"] = spec.shm
-    return host
+    return host if spec.fence is None else {**host, **_fence_config(spec.fence)}
+
+
+def _fence_config(fence: Fence) -> dict[str, Any]:
+    """Close everything that a stranger's program does not need; the engine's own seccomp profile stays on."""
+    scratch = f"rw,exec,nosuid,nodev,mode=1777,size={fence.scratch}"
+    config: dict[str, Any] = {
+        "ReadonlyRootfs": fence.read_only,
+        "Tmpfs": dict.fromkeys(fence.scratch_folders, scratch),
+        "Memory": fence.memory,
+        # The same: no swap at all.
+        "MemorySwap": fence.memory,
+        "ShmSize": fence.shm,
+        "PidsLimit": fence.processes,
+        "IpcMode": "private",
+        "Ulimits": [
+            {"Name": "core", "Soft": 0, "Hard": 0},
+            {"Name": "nofile", "Soft": fence.open_files, "Hard": fence.open_files},
+            {"Name": "fsize", "Soft": fence.file_size, "Hard": fence.file_size},
+        ],
+    }
+    if fence.cpus:
+        config["CpusetCpus"] = fence.cpus
+    if fence.runtime:
+        config["Runtime"] = fence.runtime
+    return config
 
 
 def _gpu_config(devices: tuple[str, ...], info: EngineInfo) -> dict[str, Any]:

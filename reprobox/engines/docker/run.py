@@ -14,6 +14,7 @@ from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.memory import MemoryWatch
 from reprobox.engines.ending import Ending, caught_signals, time_limit
+from reprobox.engines.quota import watched_quotas
 from reprobox.errors import EngineError, Interrupted
 
 
@@ -30,6 +31,7 @@ def run_container(
             "the container engine runs on another machine and cannot see this one's folders",
             hint="unset DOCKER_HOST (or `docker context use default`) to use the engine here",
         )
+    quotas = spec.fence.quotas if spec.fence else ()
     with containers.create(run_config(spec, info)) as container:
         ending = Ending(partial(containers.send_signal, container))
         with (
@@ -39,7 +41,7 @@ def run_container(
         ):
             began = time.monotonic()
             containers.start(container)
-            with ending.possible(), time_limit(ending, spec.timeout):
+            with ending.possible(), time_limit(ending, spec.timeout), watched_quotas(ending, quotas):
                 if info.holds_limits:  # else there is no account of the container's own
                     memory.start()
                 for stream, data in read_frames(output):
@@ -55,4 +57,5 @@ def run_container(
         out_of_memory=bool(state.get("OOMKilled")),
         timed_out=ending.timed_out,
         peak_memory=memory.peak,
+        stopped_for=ending.stopped_for,
     )

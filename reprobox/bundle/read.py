@@ -1,0 +1,221 @@
+"""Read a bundle in one pass of constant memory, taking nothing in it for granted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from reprobox.bundle.compression import unpack
+from reprobox.bundle.manifest import LARGEST_MANIFEST, is_safe_path, parse_manifest, refuse
+from reprobox.bundle.model import MANIFEST, SIGNATURE, Manifest, blob_path
+from reprobox.errors import BuildError, BundleError
+from reprobox.layers.model import Layer
+from reprobox.layers.read_tar import EntryData, read_entries
+from reprobox.layers.tar import Entry, Kind
+
+_CHUNK = 1 << 20
+_LARGEST_SIGNATURE = 64 * 1024
+_SLACK = 64 * 2**20
+"""Bytes that headers and the end of the archive may take beyond the members themselves."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands first in a bundle."""
+
+    manifest: Manifest
+    text: bytes
+    """The manifest's own bytes: what its digest and its signature are of."""
+    signature: bytes
+
+    @property
+    def digest(self) -> str:
+        """The bundle's digest, however it is packed: everything else follows from the manifest."""
+        return f"sha256:{hashlib.sha256(self.text).hexdigest()}"
+
+
+def read_heading(path: Path) -> Heading:
+    """Read the manifest and its signature, and nothing behind them."""
+    text = signature = b""
+    for entry, data in _walk(unpack(path)):
+        if not text:
+            if entry.path != MANIFEST:
+                raise refuse(f"its first member is {entry.path[:100]!r} and not {MANIFEST}: it is no bundle of ours")
+            text = _read_small(entry, data, LARGEST_MANIFEST)
+            continue
+        if entry.path == SIGNATURE:
+            signature = _read_small(entry, data, _LARGEST_SIGNATURE)
+        break
+    if not text:
+        raise refuse("it is empty")
+    return Heading(parse_manifest(text), text, signature)
+
+
+def check_members(
+    path: Path,
+    heading: Heading,
+    keep: Callable[[str], BinaryIO | None] = lambda name: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Read everything, and raise ``BundleError`` unless each member is there once and has its size and sha256.
+
+    ``keep`` may return a stream for a member's bytes. No more is unpacked than the manifest says there is.
+    """
+    expected = _list_expected(heading.manifest)
+    total = sum(size for _, size in expected.values())
+    done = 0
+    seen: set[str] = set()
+    for entry, data in _walk(_limit(unpack(path), total + len(heading.text) + _SLACK)):
+        if entry.path in (MANIFEST, SIGNATURE):
+            _check_heading(entry, data, heading, seen)
+            continue
+        _check_announced(entry, expected, seen)
+        stream = keep(entry.path)
+        digest = hashlib.sha256()
+        while chunk := data.read(_CHUNK):
+            digest.update(chunk)
+            if stream is not None:
+                stream.write(chunk)
+            done += len(chunk)
+            on_progress(done, total)
+        if stream is not None:
+            stream.close()
+        if digest.hexdigest() != expected[entry.path][0]:
+            raise refuse(f"{entry.path} is not what the manifest says: its sha256 is {digest.hexdigest()}")
+    if missing := sorted(expected.keys() - seen):
+        raise refuse(f"{missing[0]} is missing" + (f", and {len(missing) - 1} more" if len(missing) > 1 else ""))
+
+
+def extract_files(
+    path: Path, heading: Heading, folder: Path, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
+    """Check everything, and keep all but the layers below ``folder``, which is empty and nobody else's."""
+    names = {file.path for file in heading.manifest.files}
+
+    def keep(name: str) -> BinaryIO | None:
+        if name not in names:
+            return None
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb")
+
+    try:
+        check_members(path, heading, keep, on_progress)
+    except OSError as exc:
+        raise BundleError(
+            f"the bundle cannot be unpacked in {folder}: {exc.strerror or exc}", hint="make room there"
+        ) from exc
+
+
+class BundleLayers:
+    """The layers of a bundle, for an engine to load: each is hashed on its way."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self._path = path
+        self._total = sum(size for _, size in _list_expected(manifest).values())
+        self._members: Iterator[tuple[Entry, _Data]] = iter(())
+
+    def read(self, layer: Layer) -> Iterator[bytes]:
+        """Yield the layer's tar; raise ``BundleError`` before its last bytes where it is another."""
+        name = blob_path(layer.diff_id)
+        data = self._find(name)
+        digest, left = hashlib.sha256(), layer.size
+        while chunk := data.read(_CHUNK):
+            digest.update(chunk)
+            left -= len(chunk)
+            if left <= 0 and f"sha256:{digest.hexdigest()}" != layer.diff_id:
+                raise refuse(f"the layer {layer.diff_id} is another: its sha256 is {digest.hexdigest()}")
+            yield chunk
+
+    def verify(self, layers: Iterable[Layer]) -> None:
+        """Raise a ``BundleError`` for the first layer that does not have its digest."""
+        for layer in layers:
+            for _ in self.read(layer):
+                pass
+
+    def _find(self, name: str) -> _Data:
+        """Go on to the member; once round, since layers are asked for in the order they have here."""
+        for _ in range(2):
+            for entry, data in self._members:
+                if entry.path == name:
+                    return data
+            self._members = _walk(_limit(unpack(self._path), self._total + LARGEST_MANIFEST + _SLACK))
+        raise refuse(f"{name} is missing")
+
+
+def _walk(chunks: Iterator[bytes]) -> Iterator[tuple[Entry, _Data]]:
+    with _refusing():
+        for entry, data in read_entries(chunks, "the archive"):
+            if entry.kind is not Kind.FILE or data is None or entry.xattrs:
+                raise refuse(f"its member {entry.path[:200]!r} is no plain file")
+            yield entry, _Data(data)
+
+
+class _Data:
+    """A member's bytes; where they end too soon the bundle is refused."""
+
+    def __init__(self, data: EntryData) -> None:
+        self._data = data
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes, all that are left when negative, nothing at the end."""
+        with _refusing():
+            return self._data.read(size)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Say of a damaged archive that the bundle is refused."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except BuildError as exc:
+        raise refuse(exc.message) from exc
+
+
+def _limit(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    left = most
+    for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            raise refuse(f"it unpacks to more than the {most} bytes that its manifest announces")
+        yield chunk
+
+
+def _read_small(entry: Entry, data: _Data, most: int) -> bytes:
+    if entry.size > most:
+        raise refuse(f"its {entry.path} has {entry.size} bytes")
+    return data.read()
+
+
+def _list_expected(manifest: Manifest) -> dict[str, tuple[str, int]]:
+    """Return sha256 and size of each member behind the heading."""
+    expected = {file.path: (file.sha256, file.size) for file in manifest.files}
+    for layer in manifest.layers:
+        if layer.held:
+            expected[blob_path(layer.diff_id)] = (layer.diff_id.partition(":")[2], layer.size)
+    return expected
+
+
+def _check_heading(entry: Entry, data: _Data, heading: Heading, seen: set[str]) -> None:
+    """Make sure that nothing changed under the same name since the heading was read, and that it is there once."""
+    wanted = heading.text if entry.path == MANIFEST else heading.signature
+    if entry.path in seen or entry.size != len(wanted) or data.read() != wanted:
+        raise refuse(f"{entry.path} is there twice, or the file is being changed")
+    seen.add(entry.path)
+
+
+def _check_announced(entry: Entry, expected: dict[str, tuple[str, int]], seen: set[str]) -> None:
+    if entry.path not in expected or not is_safe_path(entry.path):
+        raise refuse(f"it holds {entry.path[:200]!r}, which its manifest does not name")
+    if entry.path in seen:
+        raise refuse(f"{entry.path[:200]!r} is there twice")
+    if entry.size != expected[entry.path][1]:
+        raise refuse(f"{entry.path[:200]!r} has {entry.size} bytes, and by its manifest {expected[entry.path][1]}")
+    seen.add(entry.path)

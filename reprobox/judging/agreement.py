@@ -1,0 +1,71 @@
+"""How many rows of two prediction files agree: a rate that means something only beside that of two seeds."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+_LARGEST = 2**30
+_LONGEST_LINE = 2**20
+_AGREE = 1e-12
+_TEXTS = (".csv", ".tsv", ".txt", ".json", ".jsonl")
+_GUESSES = ("predict", "submission", "pred", "answer")
+
+
+def choose_predictions(wanted: str, paths: Sequence[str]) -> str:
+    """Return which output holds the predictions: the contest's choice, or the likeliest by its name; "" for none."""
+    if wanted:
+        return wanted if wanted in paths else ""
+    readable = [path for path in paths if path.endswith((*_TEXTS, ".npy"))]
+    named = [path for guess in _GUESSES for path in readable if guess in path.rpartition("/")[2].lower()]
+    return named[0] if named else ""
+
+
+def agree(one: Path, other: Path) -> float | None:
+    """Return the share of rows that are the same, of the longer file's; ``None`` where rows cannot be read."""
+    if one.suffix == ".npy":
+        return _agree_arrays(one, other)
+    if one.suffix not in _TEXTS:
+        return None
+    same = rows = 0
+    try:
+        with _open(one) as first, _open(other) as second:
+            for a, b in zip_longest(_lines(first), _lines(second)):
+                rows += 1
+                same += a == b
+    except (OSError, ValueError):
+        return None
+    return same / rows if rows else None
+
+
+def _agree_arrays(one: Path, other: Path) -> float | None:
+    try:
+        with _open(one) as first, _open(other) as second:
+            a = np.load(first, allow_pickle=False)
+            b = np.load(second, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError):
+        return None
+    if a.shape != b.shape or not a.shape or not len(a) or a.dtype.hasobject:
+        return None
+    equal = np.isclose(a, b, rtol=0, atol=_AGREE, equal_nan=True) if a.dtype.kind in "fc" else a == b
+    return float(equal.reshape(len(a), -1).all(axis=1).mean())
+
+
+def _open(path: Path) -> BinaryIO:
+    stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    status = os.fstat(stream.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+        stream.close()
+        raise ValueError("no file that could be read")
+    return stream
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    while line := stream.readline(_LONGEST_LINE):
+        yield line.rstrip(b"\r\n")

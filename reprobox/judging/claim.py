@@ -1,0 +1,73 @@
+"""What is claimed: the scores, where they rank, and whether the result was there before it was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reprobox.judging.contest import Contest, Metric
+from reprobox.judging.identity import Entry
+from reprobox.judging.judgement import Score
+from reprobox.metrics import read_metrics
+from reprobox.statistics import place_claim, summarize
+
+CLAIM_FOLDER = "reprobox/claim"
+_MOST_SCORES = 20
+
+
+def read_claimed_metrics(entry: Entry) -> dict[str, float]:
+    """Return the claim's metrics: by the outputs that are there, and by the record where those have none."""
+    return {**entry.claim.metrics, **read_metrics(entry.folder / CLAIM_FOLDER)}
+
+
+def score_claim(
+    contest: Contest,
+    claimed: Mapping[str, float],
+    judged: Mapping[str, float],
+    fresh: Sequence[Mapping[str, float]] = (),
+) -> tuple[Score, ...]:
+    """Set the claimed scores beside the judge's and the band of fresh seeds: the contest's metric, or all shared."""
+    names = [contest.metric.name] if contest.metric else sorted(claimed.keys() & judged.keys())[:_MOST_SCORES]
+    return tuple(_score(name, contest, claimed, judged, fresh) for name in names if name in claimed)
+
+
+def _score(
+    name: str,
+    contest: Contest,
+    claimed: Mapping[str, float],
+    judged: Mapping[str, float],
+    fresh: Sequence[Mapping[str, float]],
+) -> Score:
+    values = [one[name] for one in fresh if name in one]
+    spread = summarize(values) if len(values) > 1 else None
+    band = spread.prediction_band if spread else None
+    placed = place_claim(claimed[name], values, spread) if spread else None
+    score = judged.get(name)
+    metric = contest.metric if contest.metric and contest.metric.name == name else None
+    return Score(
+        metric=name,
+        claimed=claimed[name],
+        judged=score,
+        band=(band.low, band.high) if band else None,
+        seeds=len(values),
+        inside=placed.inside if placed else None,
+        rank_claimed=_rank(claimed[name], metric, contest),
+        rank_judged=None if score is None else _rank(score, metric, contest),
+    )
+
+
+def _rank(score: float, metric: Metric | None, contest: Contest) -> int | None:
+    """Return the place among the other entries, from 1; ``None`` where the contest ranks by something else."""
+    if metric is None or not contest.leaderboard:
+        return None
+    others = contest.leaderboard.values()
+    return 1 + sum(other > score if metric.higher_is_better else other < score for other in others)
+
+
+def list_copies(entry: Entry) -> list[str]:
+    """Name the claimed outputs that the source already holds: they need no training to come out the same."""
+    source = {file.sha256: file.path for file in entry.plan.source if file.size and not file.link}
+    return [
+        f"{output.path} is in the source already, as {source[output.sha256]}: that it comes out the same proves nothing"
+        for output in entry.claim.outputs
+        if output.sha256 in source
+    ]

@@ -1,0 +1,71 @@
+"""The table of entries while they are judged: live on a terminal, a line for each that is done elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from reprobox.judging.batch import BatchRow
+from reprobox.streams import escape_unprintable, write_line
+
+_WAITING = "waiting"
+
+
+class Display(AbstractContextManager["Display"]):
+    """One line for each entry."""
+
+    def __init__(self, files: tuple[Path, ...], stream: TextIO, *, live: bool, color: bool) -> None:
+        self._states = dict.fromkeys((path.name for path in files), (_WAITING, ""))
+        self._stream = stream
+        self._done = 0
+        self._lock = Lock()
+        console = Console(file=stream, no_color=not color, highlight=False)
+        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=4) if live else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def say(self, path: Path, text: str) -> None:
+        """Show what is going on with an entry."""
+        with self._lock:
+            self._states[path.name] = ("judging", escape_unprintable(text))
+
+    def finish(self, row: BatchRow) -> None:
+        """Show what became of an entry."""
+        text = escape_unprintable(row.reason)
+        if row.claimed is not None and row.judged is not None:
+            text = f"{row.metric} {row.claimed:.6g} → {row.judged:.6g}; {text}"
+        if row.kept:
+            text = f"judged before; {text}"
+        with self._lock:
+            self._done += 1
+            self._states[row.file] = (row.outcome, text)
+            if not self._live:
+                count = f"{self._done}/{len(self._states)}"
+                write_line(self._stream, f"{count:>9}  {row.file:24}  {row.outcome:14}  {text}")
+
+    def _draw(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for _ in range(2):
+            table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        with self._lock:
+            for name, (state, text) in self._states.items():
+                table.add_row(Text(escape_unprintable(name)), Text(state), Text(text))
+        return table

@@ -1,0 +1,185 @@
+"""Judge one entry: take it in, climb, keep the whole trail in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from reprobox import __version__
+from reprobox.bundle.read import Heading
+from reprobox.engines.base import Engine, EngineInfo, Fence, Runner
+from reprobox.errors import EngineError
+from reprobox.files import write_atomic
+from reprobox.gpu_checks import GpuChecks
+from reprobox.gpus.driver import Driver
+from reprobox.judging.attestation import format_attestation
+from reprobox.judging.contest import Contest
+from reprobox.judging.identity import Entry, identify
+from reprobox.judging.judgement import Judgement, Outcome, Rung, format_judgement
+from reprobox.judging.ladder import Climb, climb
+from reprobox.judging.receive import find_inputs, open_heading, provide_image, unpack_files
+from reprobox.judging.sandbox import choose_timeout, make_fence
+from reprobox.judging.trail import Trail
+from reprobox.layers.store import LayerStore
+from reprobox.records import EngineRecord, Host
+from reprobox.run import RunRequest
+from reprobox.settings import Settings
+from reprobox.verdict import Verdict
+
+IDENTITY = "is the bundle what it says it is?"
+JUDGEMENT_FILE = "judgement.json"
+_BUNDLE_FOLDER = "bundle"
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """What holds for every entry that is judged."""
+
+    contest: Contest
+    allowed: Path | None
+    """Who may have signed; ``None``: nobody needs to."""
+    rebuild: bool
+    runtime: str
+    gpus: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """The same for the same terms: a judgement under others is none under these."""
+        return f"sha256:{hashlib.sha256(repr(self).encode()).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The machine that entries are judged on."""
+
+    engines: Sequence[Engine]
+    host: Host
+    driver: Driver
+    settings: Settings
+
+
+def judge_bundle(
+    path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_rung: Callable[[Rung], None]
+) -> Judgement:
+    """Judge a bundle, with everything that comes of it in ``folder``.
+
+    Raises ``BundleError`` for one that is refused, ``EngineError`` where the sandbox itself cannot be had.
+    """
+    contest, engine, settings = options.contest, bench.engines[0], bench.settings
+    heading, signer = open_heading(path, contest, options.allowed)
+    unpack_files(path, heading, folder / _BUNDLE_FOLDER, settings)
+    entry = identify(heading.manifest, folder / _BUNDLE_FOLDER, LayerStore(settings.cache))
+    inputs, other = find_inputs(entry, contest)
+    image, entry = provide_image(path, entry, engine, settings, rebuild=options.rebuild)
+    request = _make_request(entry, image, folder, options, bench, inputs)
+    trail = Trail(_start(entry, heading, signer, request, engine.info(), options, folder), on_rung)
+    if other:
+        trail.reach(0, IDENTITY, Outcome.FAILED, "; ".join(other))
+        judgement = trail.close(Verdict.NOT_COMPARABLE, f"the data is not the claim's: {'; '.join(other)}")
+    else:
+        trail.reach(0, IDENTITY, Outcome.PASSED, _describe_identity(heading, signer, rebuilt=options.rebuild))
+        judgement = _climb(Climb(entry, contest, request, bench.engines, settings.now, trail))
+    write_atomic(folder / "attestation.json", format_attestation(judgement))
+    write_atomic(folder / JUDGEMENT_FILE, format_judgement(judgement))
+    return judgement
+
+
+def _climb(given: Climb) -> Judgement:
+    try:
+        return climb(given)
+    except EngineError as exc:
+        raise EngineError(f"the sandbox failed, which is no fault of the entry: {exc.message}", hint=exc.hint) from exc
+
+
+def _make_request(
+    entry: Entry, image: str, folder: Path, options: JudgeOptions, bench: Bench, inputs: dict[str, Path]
+) -> RunRequest:
+    engine: Runner = bench.engines[0]
+    if options.gpus:
+        checks = GpuChecks(options.gpus, bench.driver, engine, entry.plan, bench.settings)
+        checks.check_machine(stranger=True)
+        checks.check_kernels(image)
+    resources = entry.spec.resources
+    limited = replace(resources, timeout=choose_timeout(options.contest, resources))
+    return RunRequest(
+        image=image,
+        image_digest=entry.image.config_digest,
+        plan=entry.plan,
+        spec=replace(entry.spec, resources=limited),
+        project=entry.folder,
+        runs=folder / "runs",
+        stages=entry.plan.stages,
+        command=(),
+        gpus=options.gpus,
+        caller=bench.settings.caller,
+        host=bench.host,
+        started=bench.settings.now(),
+        environment={"REPROBOX_WATCH": "1"},
+        fence=make_fence(options.contest, resources, bench.host.memory, options.runtime),
+        inputs=inputs,
+    )
+
+
+def _start(
+    entry: Entry,
+    heading: Heading,
+    signer: str,
+    request: RunRequest,
+    info: EngineInfo,
+    options: JudgeOptions,
+    folder: Path,
+) -> Judgement:
+    assert request.fence is not None
+    wants_network = ("the spec asks for the network, which a judged run does not have",) if entry.spec.network else ()
+    return Judgement(
+        entry=entry.plan.name,
+        bundle=heading.digest,
+        signer=signer,
+        image_digest=entry.image.config_digest,
+        seed=entry.plan.seed,
+        contest=options.contest.name,
+        terms=options.digest,
+        verdict=Verdict.NOT_RUN,
+        reason="",
+        rungs=(),
+        claim=entry.claim.id,
+        claimed_outputs={file.path: file.sha256 for file in entry.claim.outputs},
+        notes=(*entry.notes, *wants_network),
+        sandbox=_describe_fence(request.fence(folder), info),
+        host=replace(request.host, cpu_flags=()),
+        engine=EngineRecord(
+            name=info.name,
+            version=info.version,
+            api_version=info.api_version,
+            store=info.store.value,
+            storage_driver=info.storage_driver,
+            rootless=info.rootless,
+            isolation=info.isolation,
+        ),
+        started=request.started.isoformat(),
+        reprobox=__version__,
+    )
+
+
+def _describe_fence(fence: Fence, info: EngineInfo) -> dict[str, object]:
+    """Say what the sandbox was, for the trail: limits that the engine cannot hold are none."""
+    values = {key: value for key, value in asdict(fence).items() if key != "quotas"}
+    quotas = {quota.what: {"size": quota.size, "files": quota.files} for quota in fence.quotas}
+    return {
+        "network": False,
+        "capabilities": [],
+        "no_new_privileges": True,
+        "holds_limits": info.holds_limits,
+        **values,
+        "quotas": quotas,
+    }
+
+
+def _describe_identity(heading: Heading, signer: str, *, rebuilt: bool) -> str:
+    parts = [f"every byte is the one its manifest names ({len(heading.manifest.files)} files)"]
+    parts.append("the image is the one that spec, lock and source describe")
+    parts += [f"signed by {signer}"] if signer else []
+    parts += ["made anew, it is the same image"] if rebuilt else []
+    return "; ".join(parts)

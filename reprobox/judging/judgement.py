@@ -1,0 +1,133 @@
+"""What judging an entry came to, as data: printed for people, kept as ``judgement.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+from reprobox.record_diff import Fact
+from reprobox.records import EngineRecord, Host
+from reprobox.verdict import Verdict
+
+JUDGEMENT_SCHEMA = 1
+JsonObject = dict[str, object]
+
+
+class Outcome(StrEnum):
+    """What became of one rung."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """It cannot be climbed here; the text says why."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder that was reached."""
+
+    number: int
+    question: str
+    outcome: Outcome
+    answer: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """One run that the judge made."""
+
+    run: str
+    seed: int
+    exit_code: int
+    seconds: float
+    peak_memory: int | None
+    metrics: dict[str, float]
+    outputs: dict[str, str]
+    """Path -> sha256."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far predictions agree, row by row: with the claim, and between seeds of this very entry."""
+
+    path: str
+    with_claim: float
+    between_seeds: float | None
+    """The mean over the fresh seeds, each against the judge's run; ``None`` where none was tried."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The claimed score, the judge's, and where other seeds put it."""
+
+    metric: str
+    claimed: float
+    judged: float | None
+    band: tuple[float, float] | None
+    """Holds one more seed's score with 95 %, by the fresh seeds."""
+    seeds: int
+    inside: bool | None
+    rank_claimed: int | None
+    rank_judged: int | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with the whole trail that led to it."""
+
+    entry: str
+    bundle: str
+    """Its digest."""
+    signer: str
+    image_digest: str
+    seed: int
+    contest: str
+    terms: str
+    """Digest of what holds for every entry: the contest's file and the judge's options."""
+    verdict: Verdict
+    reason: str
+    rungs: tuple[Rung, ...]
+    runs: tuple[JudgedRun, ...] = ()
+    claim: str = ""
+    """The run whose outputs are claimed."""
+    claimed_outputs: dict[str, str] = field(default_factory=dict)
+    differences: tuple[str, ...] = ()
+    """What differs between the claim and the judge's first run, a line each."""
+    circumstances: tuple[Fact, ...] = ()
+    """What was not the same around the two."""
+    agreement: Agreement | None = None
+    scores: tuple[Score, ...] = ()
+    notes: tuple[str, ...] = ()
+    sandbox: dict[str, object] = field(default_factory=dict)
+    host: Host | None = None
+    engine: EngineRecord | None = None
+    started: str = ""
+    seconds: float = 0.0
+    reprobox: str = ""
+
+    def to_json(self) -> JsonObject:
+        """Return what is kept, and what ``judge --json`` prints; numbers that JSON lacks are texts."""
+        found = _clean({"schema_version": JUDGEMENT_SCHEMA, **asdict(self)})
+        assert isinstance(found, dict)
+        return found
+
+
+def format_judgement(judgement: Judgement) -> bytes:
+    """Return ``judgement.json``."""
+    text = json.dumps(judgement.to_json(), indent=1, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _clean(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _clean(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_clean(inner) for inner in value]
+        case float() if not math.isfinite(value):
+            return str(value)
+        case _:
+            return value

@@ -1,0 +1,216 @@
+"""Rungs 1 to 4: from the shipped model's predictions to fresh seeds; the first that answers is the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import takewhile
+from pathlib import Path
+
+from reprobox.bundle.contents import list_claimed
+from reprobox.engines.base import Runner
+from reprobox.fleet import Ran, run_fleet
+from reprobox.judging.claim import CLAIM_FOLDER, list_copies, read_claimed_metrics, score_claim
+from reprobox.judging.contest import Contest
+from reprobox.judging.ending import explain_failure
+from reprobox.judging.identity import Entry
+from reprobox.judging.judgement import Judgement, Outcome
+from reprobox.judging.seeds import SeedRuns, measure_agreement
+from reprobox.judging.trail import Trail
+from reprobox.outputs import select_outputs
+from reprobox.plan import StagePlan
+from reprobox.record_diff import compare_circumstances
+from reprobox.records import EarlierRun, OutputFile, RunRecord
+from reprobox.run import RunRequest
+from reprobox.spec.model import Level
+from reprobox.sweep import choose_seeds
+from reprobox.sweep_runs import reseed_request
+from reprobox.verdict import RunComparison, Verdict, decide, find_obstacles
+from reprobox.verification import Row
+from reprobox.verify import compare_rows, is_failed
+from reprobox.verify_text import describe_comparison
+
+PREDICTS = "does the shipped model give the submitted predictions?"
+AGREES = "do the judge's own runs agree?"
+MATCHES = "does the judge's run give what is claimed?"
+SEEDS = "is the claim what other seeds give?"
+_MOST_LINES = 40
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What is judged, and with what."""
+
+    entry: Entry
+    contest: Contest
+    request: RunRequest
+    engines: Sequence[Runner]
+    now: Callable[[], datetime]
+    trail: Trail
+
+
+def climb(given: Climb) -> Judgement:
+    """Go up until a rung answers, and return the verdict with every rung that was reached."""
+    return _judge_predictions(given) or _judge_training(given)
+
+
+def _judge_predictions(given: Climb) -> Judgement | None:
+    """Rung 1: without any training, the stage `predict` on the claimed run's model."""
+    trail, entry = given.trail, given.entry
+    stage = next((one for one in entry.plan.stages if one.name == "predict"), None)
+    earlier = _find_shipped(entry, stage) if stage else None
+    if stage is None or earlier is None:
+        why = "the spec has no stage `predict` with outputs of its own after others"
+        trail.reach(1, PREDICTS, Outcome.SKIPPED, why)
+        return None
+    made = _run(given, (replace(given.request, stages=(stage,), earlier=earlier),))
+    folder, record = made[0]
+    if is_failed(record):
+        answer = explain_failure(record, folder, given.contest)
+        trail.reach(1, PREDICTS, Outcome.FAILED, answer)
+        return trail.close(Verdict.NOT_RUN, f"the shipped model did not predict: {answer}")
+    comparison = _compare(given, (folder, record), stage.outputs)
+    if comparison.identical or (given.contest.tolerance and comparison.tolerable):
+        same = "the same" if comparison.identical else "the same within the contest's tolerance"
+        trail.reach(1, PREDICTS, Outcome.PASSED, f"{same}, in {record.seconds:.1f} s")
+        return None
+    trail.differences = _describe(comparison)
+    answer = _name_differing(comparison)
+    trail.reach(1, PREDICTS, Outcome.FAILED, answer)
+    return trail.close(Verdict.DIFFERENT, f"the shipped model does not give the submitted predictions: {answer}")
+
+
+def _find_shipped(entry: Entry, stage: StagePlan) -> EarlierRun | None:
+    """Return what a stage starts with: the claimed outputs but those that it is to make itself, or later ones."""
+    before = tuple(takewhile(lambda one: one != stage, entry.plan.stages))
+    after = entry.plan.stages[len(before) :]
+    made = set(select_outputs(tuple(item for one in after for item in one.outputs), entry.claim.outputs))
+    shipped = tuple(file for file in entry.claim.outputs if file not in made)
+    if not before or not shipped or not stage.outputs or not select_outputs(stage.outputs, entry.claim.outputs):
+        return None
+    names = tuple(one.name for one in before)
+    return EarlierRun(entry.claim.id, str(entry.folder / CLAIM_FOLDER), entry.claim.image_digest, names, shipped)
+
+
+def _judge_training(given: Climb) -> Judgement:
+    """Rungs 2 and 3: everything from the start, more than once, against each other and against the claim."""
+    trail, contest = given.trail, given.contest
+    made = _run(given, (given.request,) * contest.runs)
+    failed = next((one for one in made if is_failed(one[1])), None)
+    if failed:
+        answer = explain_failure(failed[1], failed[0], contest)
+        trail.reach(2, AGREES, Outcome.FAILED, answer)
+        return trail.close(Verdict.NOT_RUN, answer)
+    _judge_consistency(given, made)
+    return _judge_claim(given, made) or _judge_seeds(given, made)
+
+
+def _judge_consistency(given: Climb, made: Sequence[Ran]) -> None:
+    trail = given.trail
+    if len(made) < 2:
+        trail.reach(2, AGREES, Outcome.SKIPPED, "one run was asked for")
+        return
+    first = _row(given, made[0])
+    comparisons = [compare_rows(first, _row(given, one), None) for one in made[1:]]
+    judgement = decide(comparisons, nothing_left=not first.outputs, with_reference=True)
+    outcome = Outcome.PASSED if judgement.verdict is Verdict.IDENTICAL else Outcome.FAILED
+    trail.reach(2, AGREES, outcome, judgement.reason)
+
+
+def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
+    """Rung 3: the content, then the numbers within the contest's tolerance."""
+    trail, entry, contest = given.trail, given.entry, given.contest
+    comparisons = [_compare(given, one, ()) for one in made]
+    record = made[0][1]
+    obstacles = find_obstacles(entry.claim, record)
+    judgement = decide(
+        comparisons,
+        nothing_left=not entry.claim.outputs,
+        with_reference=False,
+        obstacles=obstacles,
+        tolerance=contest.tolerance,
+    )
+    trail.circumstances = compare_circumstances(entry.claim, record)
+    trail.notes += list_copies(entry)
+    trail.scores = score_claim(contest, read_claimed_metrics(entry), record.metrics)
+    if judgement.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
+        answer = f"{judgement.agreeing} of {judgement.runs} runs left the claimed content"
+        if judgement.verdict is Verdict.EQUIVALENT:
+            answer += ", all within the contest's tolerance"
+        trail.reach(3, MATCHES, Outcome.PASSED, answer)
+        return trail.close(judgement.verdict, answer)
+    parted = next(one for one in comparisons if not one.identical) if comparisons else RunComparison("")
+    trail.differences = _describe(parted)
+    trail.agreement = measure_agreement(entry, contest, made[0], ())
+    if judgement.verdict is Verdict.NOT_COMPARABLE:
+        trail.reach(3, MATCHES, Outcome.FAILED, judgement.reason)
+        return trail.close(judgement.verdict, judgement.reason)
+    trail.reach(3, MATCHES, Outcome.FAILED, _name_differing(parted))
+    return None
+
+
+def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
+    """Rung 4: whether the claimed score lies where fresh seeds put it."""
+    trail, contest, entry = given.trail, given.contest, given.entry
+    differs = f"with the claim's own seed the result is another: {trail.last_answer}"
+    if not contest.seeds or entry.plan.level is Level.OFF or not trail.scores:
+        why = "none was asked for" if not contest.seeds else "there is no metric that both the claim and the runs have"
+        why = "the spec sets no seed" if entry.plan.level is Level.OFF else why
+        trail.reach(4, SEEDS, Outcome.SKIPPED, why)
+        return trail.close(Verdict.DIFFERENT, differs)
+    seeds = choose_seeds(entry.plan.seed, contest.seeds)
+    fresh = SeedRuns(tuple(_run(given, tuple(reseed_request(given.request, entry.lock, seed) for seed in seeds))))
+    trail.agreement = measure_agreement(entry, contest, made[0], fresh.complete)
+    trail.scores = score_claim(contest, read_claimed_metrics(entry), made[0][1].metrics, fresh.metrics)
+    if fresh.unmoved(made[0][1]):
+        trail.notes.append("other seeds give the very same outputs: the result does not depend on the seed")
+    verdict, answer = fresh.judge(trail.scores)
+    trail.reach(4, SEEDS, Outcome.PASSED if verdict is Verdict.CONSISTENT else Outcome.FAILED, answer)
+    return trail.close(verdict, f"{differs}; {answer}")
+
+
+def _run(given: Climb, requests: tuple[RunRequest, ...]) -> list[Ran]:
+    """Run them in the sandbox, until one fails; what they left is in the order of the requests."""
+    made: dict[int, Ran] = {}
+
+    def keep(number: int, ran: Ran) -> bool:
+        made[number] = ran
+        given.trail.add_run(ran[1])
+        return not is_failed(ran[1]) or requests[0].contract is not None
+
+    run_fleet(requests, given.engines, given.now, keep)
+    return [made[number] for number in sorted(made)]
+
+
+def _compare(given: Climb, ran: Ran, declared: tuple[str, ...]) -> RunComparison:
+    """Set a run against the claim, or only those outputs of both that ``declared`` names."""
+    claim = given.entry.claim
+    wanted = select_outputs(declared, claim.outputs)
+    reference = _to_row(given.entry.folder / CLAIM_FOLDER, claim, wanted)
+    folder, record = ran
+    left = select_outputs(declared, record.outputs) if declared else _list_result(given, record)
+    return compare_rows(reference, _to_row(folder, record, left), given.contest.tolerance)
+
+
+def _row(given: Climb, ran: Ran) -> Row:
+    return _to_row(ran[0], ran[1], _list_result(given, ran[1]))
+
+
+def _list_result(given: Climb, record: RunRecord) -> tuple[OutputFile, ...]:
+    return list_claimed(given.entry.plan, given.entry.spec, record)
+
+
+def _to_row(folder: Path, record: RunRecord, outputs: tuple[OutputFile, ...]) -> Row:
+    return Row(0, folder, record, tuple((file.path, file.sha256) for file in outputs))
+
+
+def _describe(comparison: RunComparison) -> tuple[str, ...]:
+    lines = [line.strip() for line in describe_comparison(comparison, "the claim")]
+    return tuple(lines[:_MOST_LINES])
+
+
+def _name_differing(comparison: RunComparison) -> str:
+    names = [*comparison.missing, *comparison.added, *(path for path, _ in comparison.files)]
+    shown = ", ".join(names[:3])
+    return f"{shown} differ" if len(names) > 1 else f"{shown} differs" if names else "nothing differs"

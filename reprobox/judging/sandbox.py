@@ -1,0 +1,53 @@
+"""What a stranger's program is allowed: the contest's limits, filled in for this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from reprobox.engines.base import Fence, Quota
+from reprobox.judging.contest import MEBIBYTE, Contest
+from reprobox.spec.model import Resources
+
+_RECORD_FOLDER = 512 * MEBIBYTE
+"""Bytes that the runtime's own notes, and traces, may take."""
+_RECORD_FILES = 20_000
+SCRATCH = ("/tmp", "/var/tmp", "/home/reprobox")
+
+
+def make_fence(contest: Contest, resources: Resources, memory: int, runtime: str) -> Callable[[Path], Fence]:
+    """Return what makes the fence of a run in a folder; ``memory`` is the machine's, in bytes.
+
+    What the entry asks for itself counts where it is less.
+    """
+    limits = contest.limits
+    most = limits.memory or memory * 3 // 4
+    if resources.memory:
+        most = min(most, resources.memory)
+    shm = min(limits.shm or most // 2, resources.shm or most)
+
+    def fence(folder: Path) -> Fence:
+        return Fence(
+            memory=most,
+            shm=shm,
+            scratch=limits.scratch,
+            scratch_folders=SCRATCH,
+            read_only=contest.read_only,
+            processes=limits.processes,
+            cpus=",".join(map(str, sorted(os.sched_getaffinity(0)))),
+            open_files=limits.open_files,
+            file_size=limits.output,
+            quotas=(
+                Quota(folder / "output", "/output", limits.output, limits.output_files),
+                Quota(folder / "record", "its record folder", _RECORD_FOLDER, _RECORD_FILES),
+            ),
+            runtime=runtime,
+        )
+
+    return fence
+
+
+def choose_timeout(contest: Contest, resources: Resources) -> float:
+    """Return the seconds that a stage may take: the contest's, or the entry's own where those are fewer."""
+    return min(contest.limits.time, resources.timeout or contest.limits.time)

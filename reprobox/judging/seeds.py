@@ -1,0 +1,64 @@
+"""Runs with fresh seeds: whether a claim is one of theirs, and how far two of them agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from reprobox.fleet import Ran
+from reprobox.judging.agreement import agree, choose_predictions
+from reprobox.judging.claim import CLAIM_FOLDER
+from reprobox.judging.contest import Contest
+from reprobox.judging.identity import Entry
+from reprobox.judging.judgement import Agreement, Score
+from reprobox.records import RunRecord
+from reprobox.verdict import Verdict
+from reprobox.verify import is_failed
+
+
+@dataclass(frozen=True)
+class SeedRuns:
+    """What the fresh seeds left."""
+
+    made: tuple[Ran, ...]
+
+    @property
+    def complete(self) -> tuple[Ran, ...]:
+        """Those that ended well."""
+        return tuple(one for one in self.made if not is_failed(one[1]))
+
+    @property
+    def metrics(self) -> tuple[dict[str, float], ...]:
+        """The metrics of each."""
+        return tuple(record.metrics for _, record in self.complete)
+
+    def unmoved(self, run: RunRecord) -> bool:
+        """Whether every seed left what ``run`` left with its own."""
+        return bool(self.complete) and all(record.outputs == run.outputs for _, record in self.complete)
+
+    def judge(self, scores: Sequence[Score]) -> tuple[Verdict, str]:
+        """Judge the claim by all metrics that have a band."""
+        placed = [score for score in scores if score.inside is not None]
+        if not placed:
+            return Verdict.DIFFERENT, f"{len(self.complete)} fresh seeds are too few for a band"
+        outside = [score for score in placed if not score.inside]
+        chosen = (outside or placed)[0]
+        where = "outside" if outside else "inside"
+        text = f"the claimed {chosen.metric} {chosen.claimed:.6g} is {where} the band of {chosen.seeds} fresh seeds"
+        if chosen.band:
+            text += f", {chosen.band[0]:.6g} … {chosen.band[1]:.6g}"
+        return (Verdict.DIFFERENT if outside else Verdict.CONSISTENT), text
+
+
+def measure_agreement(entry: Entry, contest: Contest, judged: Ran, fresh: Sequence[Ran]) -> Agreement | None:
+    """Return how many rows of the predictions agree with the claim, and between seeds; ``None`` without predictions."""
+    path = choose_predictions(contest.predictions, [file.path for file in entry.claim.outputs])
+    if not path:
+        return None
+    mine = judged[0] / "output" / path
+    with_claim = agree(entry.folder / CLAIM_FOLDER / "output" / path, mine)
+    if with_claim is None:
+        return None
+    rates = [rate for folder, _ in fresh if (rate := agree(mine, folder / "output" / path)) is not None]
+    return Agreement(path, with_claim, fmean(rates) if rates else None)

@@ -1,0 +1,61 @@
+"""JSON values -> frozen data of ours, by the fields' own annotations; whoever wrote them is not trusted."""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+
+class Misfit(ValueError):
+    """A value that is not what its field is for; the text names the key."""
+
+
+def build_value(wanted: Any, value: object, key: str) -> Any:  # noqa: ANN401 — by the field's own annotation
+    """Return ``value`` as the type ``wanted`` asks for; what a later version added is passed over."""
+    if is_dataclass(wanted):
+        return _build_fields(typing.cast(type, wanted), value, key)
+    origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is tuple:
+        items = _expect(value, list, key)
+        return tuple(build_value(inner[0], item, f"{key}[{index}]") for index, item in enumerate(items))
+    if origin is dict:
+        items = _expect(value, dict, key)
+        return {name: build_value(inner[1], item, f"{key}.{name}") for name, item in items.items()}
+    if origin in (types.UnionType, typing.Union):
+        return _build_union(inner, value, key)
+    if wanted is Any:
+        return value
+    if wanted is float and type(value) is int:
+        return float(value)
+    return _expect(value, wanted, key)
+
+
+def _build_union(options: tuple[Any, ...], value: object, key: str) -> Any:  # noqa: ANN401
+    for option in options:
+        if type(value) is option:
+            return value
+        if is_dataclass(option) and value is not None:
+            return _build_fields(typing.cast(type, option), value, key)
+    raise Misfit(f"{key} is not what it should be")
+
+
+def _build_fields(wanted: type, value: object, key: str) -> Any:  # noqa: ANN401
+    data = _expect(value, dict, key or "the record")
+    hints = typing.get_type_hints(wanted)
+    found = {}
+    for field in fields(wanted):
+        name = f"{key}.{field.name}" if key else field.name
+        if field.name in data:
+            found[field.name] = build_value(hints[field.name], data[field.name], name)
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise Misfit(f"{name} is missing")
+    return wanted(**found)
+
+
+def _expect(value: object, wanted: type, key: str) -> Any:  # noqa: ANN401
+    # bool is an int to Python, and to no record.
+    if type(value) is not wanted:
+        raise Misfit(f"{key} is not what it should be")
+    return value
