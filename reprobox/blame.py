@@ -52,8 +52,8 @@ def _find_places(loaded: LoadedSpec, error: LockError) -> Iterator[Problem]:
 def _find(loaded: LoadedSpec, name: str) -> Iterator[tuple[str, str]]:
     """Yield the key that asks for a package and, where that is in a file of its own, the place there."""
     spec = loaded.spec
-    if name == "cuda" and spec.cuda:
-        yield "cuda", ""
+    if name in ("cuda", "cudnn") and spec.cuda:
+        yield ("cudnn" if name == "cudnn" and spec.cudnn else "cuda"), ""  # which cuDNN it is follows from cuda
         return
     for framework in spec.frameworks:
         if canonicalize_name(framework) == name:

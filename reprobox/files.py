@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,10 +60,27 @@ def make_folder_atomic(path: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _make_temporary_folder(parent: Path, prefix: str) -> tuple[int, Path]:
+@contextmanager
+def open_scratch(prefix: str) -> Iterator[Path]:
+    """Make a folder among the machine's temporary ones, for the block and for this user alone.
+
+    Those of the same prefix whose processes were killed are removed; nobody else would.
+    """
+    parent = Path(tempfile.gettempdir())
+    with suppress(OSError):  # a folder that may be written to but not listed
+        remove_leftovers(parent, prefix, owner=os.geteuid())
+    descriptor, folder = _make_temporary_folder(parent, prefix, mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _make_temporary_folder(parent: Path, prefix: str, mode: int = 0o777) -> tuple[int, Path]:
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{UNFINISHED}"
-        folder.mkdir()
+        folder.mkdir(mode)
         try:
             descriptor = os.open(folder, os.O_RDONLY)
         except FileNotFoundError:
@@ -103,8 +120,11 @@ def _hold(descriptor: int) -> None:
             raise
 
 
-def remove_leftovers(folder: Path, prefix: str = "", suffix: str = UNFINISHED) -> None:
-    """Remove what writers left when they were killed: whatever has such a name and is held by nobody."""
+def remove_leftovers(folder: Path, prefix: str = "", suffix: str = UNFINISHED, owner: int | None = None) -> None:
+    """Remove what writers left when they were killed: whatever has such a name and is held by nobody.
+
+    Where others write too, ``owner`` is the user whose files alone are looked at.
+    """
     for path in folder.iterdir():
         if not (path.name.startswith(prefix) and path.name.endswith(suffix)):
             continue
@@ -114,6 +134,8 @@ def remove_leftovers(folder: Path, prefix: str = "", suffix: str = UNFINISHED) -
         except OSError:
             continue  # gone already, or none of ours
         try:
+            if owner not in (None, os.fstat(descriptor).st_uid):
+                continue
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(path)
         except OSError:

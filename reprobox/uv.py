@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from reprobox.errors import LockError
+from reprobox.files import open_scratch
 from reprobox.http import HttpConfig
 from reprobox.process import Finished, run_program
 
@@ -85,8 +85,7 @@ class UvRefused(Exception):
 
 def compile_requirements(question: Question, config: PythonConfig) -> tuple[Resolved, ...]:
     """Resolve ``question``; raises UvRefused with uv's words when uv cannot."""
-    with tempfile.TemporaryDirectory(prefix="reprobox-uv-") as name:
-        folder = Path(name)
+    with open_scratch("reprobox-uv-") as folder:
         (folder / "requirements.in").write_text("".join(f"{line}\n" for line in question.requirements))
         if question.excluded:
             # An override whose marker never holds takes a package out of the resolution.

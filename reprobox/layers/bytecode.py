@@ -7,7 +7,7 @@ import io
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,8 @@ _KEEP = 8192
 """Bytes of the worker's complaints that an error shows."""
 
 
-OnDone = Callable[[str], None]
+OnMade = Callable[[str, bytes | None], None]
+"""Gets a source's path and the bytes of its ``.pyc``; ``None``: it does not compile."""
 
 
 class Compiler(Protocol):
@@ -37,10 +38,10 @@ class Compiler(Protocol):
     def identity(self) -> str:
         """Everything the bytecode depends on beside source and path."""
 
-    def compile(self, sources: Mapping[str, bytes], on_done: OnDone = lambda path: None) -> Mapping[str, bytes]:
-        """Return the ``.pyc`` bytes of every source that compiles, by its absolute path in the image.
+    def compile(self, sources: Mapping[str, bytes], on_made: OnMade) -> None:
+        """Compile sources by their absolute paths in the image; ``on_made`` gets each of them once, in no order.
 
-        ``on_done`` gets the path of each source as it is done, in no order.
+        Neither the sources nor the bytecode are held: a source is looked up when its turn has come.
         """
 
 
@@ -65,20 +66,19 @@ class ContainerCompiler(AbstractContextManager["ContainerCompiler"]):
         self._failure: BaseException | None = None
         self._ended = "not all were answered"
 
-    def compile(self, sources: Mapping[str, bytes], on_done: OnDone = lambda path: None) -> Mapping[str, bytes]:
+    def compile(self, sources: Mapping[str, bytes], on_made: OnMade) -> None:
         """See :class:`Compiler`; raises ``BuildError`` when the interpreter fails or does not answer for a source."""
         if not sources:
-            return {}
+            return
         with self._calls:
-            self._answers.expect(on_done)
+            self._answers.expect(on_made)
             self._questions.ask(sources)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="compile", daemon=True)
                 self._thread.start()
             found = self._answers.wait()
-        if found is None or found.keys() != sources.keys():
+        if found is None or found != sources.keys():
             raise self._explain(len(sources))
-        return {path: data for path, data in found.items() if data is not None}
 
     def finish(self) -> None:
         """Let the container end, without waiting for it: no call comes any more."""
@@ -111,8 +111,9 @@ class ContainerCompiler(AbstractContextManager["ContainerCompiler"]):
 
     def _explain(self, count: int) -> BaseException:
         """Return why an answer for ``count`` sources is missing."""
-        if self._failure is not None:
-            return self._failure
+        failure = self._failure or self._questions.failure
+        if failure is not None:
+            return failure
         said = b"".join(self._complaints)[-_KEEP:].decode("utf-8", "replace").strip()
         return BuildError(
             f"{self._executable} could not compile {count} modules ({self._ended})" + (f":\n{said}" if said else ""),
@@ -134,6 +135,9 @@ def read_worker() -> str:
 class _Questions(io.RawIOBase):
     """Batches of sources as one stream of frames, made as they are read; a read waits for the next batch."""
 
+    failure: BaseException | None = None
+    """Why a source could not be had: the stream has ended there."""
+
     def __init__(self) -> None:
         self._batches: SimpleQueue[Mapping[str, bytes] | None] = SimpleQueue()
         self._frames: Iterator[bytes] = iter(())
@@ -154,7 +158,7 @@ class _Questions(io.RawIOBase):
         filled = 0
         while filled < len(buffer):
             if not self._rest:
-                self._rest = memoryview(next(self._frames, b""))
+                self._rest = memoryview(self._next_frame())
             if not self._rest:
                 if filled or not self._next_batch():
                     break  # what is there is wanted now
@@ -164,6 +168,15 @@ class _Questions(io.RawIOBase):
             self._rest = self._rest[len(part) :]
             filled += len(part)
         return filled
+
+    def _next_frame(self) -> bytes:
+        """Return what comes next, nothing at the batch's end; whoever reads here could not say what is wrong."""
+        try:
+            return next(self._frames, b"")
+        except BaseException as exc:
+            self.failure = exc
+            self.finish()
+            return b""
 
     def _next_batch(self) -> bool:
         sources = self._batches.get()
@@ -187,19 +200,19 @@ class _Answers:
     """Takes the worker's output in pieces of any size and finds the frames in it."""
 
     def __init__(self) -> None:
-        self._found: dict[str, bytes | None] = {}
-        self._on_done: OnDone = lambda path: None
+        self._found: set[str] = set()
+        self._on_made: OnMade = lambda path, data: None
         self._news = threading.Condition()
         self._whole = self._ended = False
         self._buffer = bytearray()
 
-    def expect(self, on_done: OnDone) -> None:
+    def expect(self, on_made: OnMade) -> None:
         """Begin a batch."""
         with self._news:
-            self._found, self._on_done, self._whole = {}, on_done, False
+            self._found, self._on_made, self._whole = set(), on_made, False
 
-    def wait(self) -> Mapping[str, bytes | None] | None:
-        """Return the whole batch, with ``None`` for what does not compile; ``None`` when it will not come."""
+    def wait(self) -> Set[str] | None:
+        """Return which sources were answered for when the batch is whole; ``None`` when it will not be."""
         with self._news:
             self._news.wait_for(lambda: self._whole or self._ended)
             return self._found if self._whole else None
@@ -236,6 +249,6 @@ class _Answers:
         if len(self._buffer) < end:
             return None
         path = self._buffer[start + 8 : middle].decode("utf-8", "surrogateescape")
-        self._found[path] = None if size == _FAILED else bytes(self._buffer[middle:end])
-        self._on_done(path)
+        self._found.add(path)
+        self._on_made(path, None if size == _FAILED else bytes(self._buffer[middle:end]))
         return end

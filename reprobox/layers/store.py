@@ -30,13 +30,13 @@ class LayerStore:
     """A folder of layers: ``layers/<format>/keys`` says which key made which blob of ``blobs``."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root / "layers" / str(LAYER_FORMAT)
+        self.root = root / "layers" / str(LAYER_FORMAT)
         self._clean = False
 
     @property
     def scratch(self) -> Path:
         """A folder for unnamed temporary files: on the cache's disk, since others may be small or in memory."""
-        folder = self._root / "tmp"
+        folder = self.root / "tmp"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -66,7 +66,7 @@ class LayerStore:
         A second process that asks for the same key waits for the first. Raises ``BuildError`` when the disk
         is full or cannot be written; whatever ``write`` raises leaves nothing behind.
         """
-        with explain_disk_errors(what, self._root), self._locked(key):
+        with explain_disk_errors(what, self.root), self._locked(key):
             if (found := self.find(key)) is not None:
                 return found
             self._remove_leftovers()
@@ -105,17 +105,17 @@ class LayerStore:
         layer.path.unlink(missing_ok=True)
 
     def _record_path(self, key: str) -> Path:
-        return self._root / "keys" / f"{_name_of(key)}.json"
+        return self.root / "keys" / f"{_name_of(key)}.json"
 
     def _blob_path(self, diff_id: str) -> Path:
-        return self._root / "blobs" / f"{diff_id.removeprefix('sha256:')}.tar"
+        return self.root / "blobs" / f"{diff_id.removeprefix('sha256:')}.tar"
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
         """Hold the key's lock; flock, because it also keeps two threads of one process apart."""
         for folder in ("keys", "blobs", "tmp", "locks"):
-            (self._root / folder).mkdir(parents=True, exist_ok=True)
-        with (self._root / "locks" / _name_of(key)).open("wb") as lock:
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        with (self.root / "locks" / _name_of(key)).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -143,7 +143,7 @@ class LayerStore:
     @contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
         """A new file, locked for as long as it is ours: what nobody holds is a dead process's."""
-        descriptor, name = make_temporary(self._root / "tmp")
+        descriptor, name = make_temporary(self.root / "tmp")
         os.fchmod(descriptor, 0o644)
         path = Path(name)
         try:
@@ -157,7 +157,7 @@ class LayerStore:
         if self._clean:
             return
         self._clean = True
-        remove_leftovers(self._root / "tmp", suffix="")
+        remove_leftovers(self.root / "tmp", suffix="")
 
 
 class HashingWriter:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 from reprobox.errors import BuildError
 from reprobox.layers.bytecode import Compiler
 from reprobox.layers.model import Layer
 from reprobox.layers.read_tar import read_entries
+from reprobox.layers.spool import Spool, Waiting
 from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import TarWriter, make_file
 from reprobox.layers.wheel_files import short_version
@@ -19,6 +20,7 @@ from reprobox.lock import PythonTarget, Wheel
 
 Report = Callable[[str, int, int], None]
 """Gets what is made, how much of it is done, and of how much; may raise, to stop."""
+_Files = Mapping[str, Waiting]
 _WHAT = "bytecode"
 
 
@@ -27,7 +29,23 @@ class _Part(NamedTuple):
 
     key: str
     """The store's key for the wheel's bytecode; empty where the wheel has a layer of its own."""
-    sources: Mapping[str, bytes]
+    sources: Mapping[str, Placed]
+
+
+class _Sources(Mapping[str, bytes]):
+    """Sources by their absolute paths in the image; each is read from its wheel when it is looked up."""
+
+    def __init__(self, placed: Mapping[str, Placed]) -> None:
+        self._placed = {f"/{path}": item for path, item in placed.items()}
+
+    def __getitem__(self, path: str) -> bytes:
+        return read_data(self._placed[path])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._placed)
+
+    def __len__(self) -> int:
+        return len(self._placed)
 
 
 def bytecode_key(wheels: Sequence[Wheel], python: PythonTarget, identity: str) -> str:
@@ -54,64 +72,70 @@ class BytecodeShop:
         layer = self.find(group)
         if layer is not None:
             return layer
-        files: dict[str, bytes] = {}
-        for part in self._compile(self._read_parts(open_group(), alone=len(group) == 1)):
-            files.update(part)
-        return self._store.make(self._key_of(group), _describe(group), _write_with_folders(files))
+        what = _describe(group)
+        with Spool(self._store, what) as spool:
+            files: dict[str, Waiting] = {}
+            for part in self._compile(self._list_parts(open_group(), alone=len(group) == 1), spool):
+                files.update(part)
+            return self._store.make(self._key_of(group), what, _write_with_folders(files, spool))
 
     def _key_of(self, group: Sequence[WheelFile]) -> str:
         return bytecode_key([wheel for wheel, _ in group], self._python, self._compiler.identity)
 
-    def _read_parts(self, placed: Mapping[str, Placed], *, alone: bool) -> tuple[_Part, ...]:
-        wheels: dict[str, dict[str, bytes]] = {}
+    def _list_parts(self, placed: Mapping[str, Placed], *, alone: bool) -> tuple[_Part, ...]:
+        wheels: dict[str, dict[str, Placed]] = {}
         for path, item in placed.items():
             if is_source(path):
-                wheels.setdefault(item.wheel.sha256, {})[path] = read_data(item)
+                wheels.setdefault(item.wheel.sha256, {})[path] = item
         return tuple(_Part("" if alone else self._part_key(sha256, files), files) for sha256, files in wheels.items())
 
     def _part_key(self, sha256: str, paths: Iterable[str]) -> str:
         listing = hashlib.sha256("\0".join(sorted(paths)).encode("utf-8", "surrogateescape")).hexdigest()
         return json.dumps(["bytecode", short_version(self._python), self._compiler.identity, sha256, listing])
 
-    def _compile(self, parts: Sequence[_Part]) -> list[Mapping[str, bytes]]:
-        """Return each part's bytecode files by path; compile what no earlier build of the same wheel has left here.
+    def _compile(self, parts: Sequence[_Part], spool: Spool) -> list[_Files]:
+        """Return each part's bytecode files; compile what no earlier build of the same wheel has left here.
 
         So a change of one small wheel costs the bytecode of that one alone, not of all that share its layer.
         """
-        kept = [self._find_part(part.key) if part.key else None for part in parts]
+        kept = [self._find_part(part.key, spool) if part.key else None for part in parts]
         missing = [part for part, files in zip(parts, kept, strict=True) if files is None]
-        made = self._call({path: data for part in missing for path, data in part.sources.items()})
-        return [self._keep(part, made) if files is None else files for part, files in zip(parts, kept, strict=True)]
+        made = self._call({path: item for part in missing for path, item in part.sources.items()}, spool)
+        return [
+            self._keep(part, made, spool) if files is None else files for part, files in zip(parts, kept, strict=True)
+        ]
 
-    def _keep(self, part: _Part, made: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    def _keep(self, part: _Part, made: _Files, spool: Spool) -> _Files:
         names = {path: _bytecode_path(path, self._python) for path in part.sources}
         files = {name: made[path] for path, name in names.items() if path in made}
         if part.key:
-            self._store.make(part.key, _WHAT, _write_files(files))
+            self._store.make(part.key, _WHAT, _write_files(files, spool))
         return files
 
-    def _call(self, sources: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        """Return the bytecode of every source that compiles, by the source's path."""
-        total, done = sum(map(len, sources.values())), 0
+    def _call(self, sources: Mapping[str, Placed], spool: Spool) -> _Files:
+        """Compile every source into the spool; return what compiled, by the source's path."""
+        total, done = sum(item.file.size for item in sources.values()), 0
+        made: dict[str, Waiting] = {}
 
-        def advance(path: str) -> None:
+        def keep(path: str, data: bytes | None) -> None:
             nonlocal done
-            done += len(sources[path[1:]])
+            done += sources[path[1:]].file.size
+            if data is not None:
+                made[path[1:]] = spool.add(data)
             self._report(_WHAT, done, total)
 
-        if not sources:
-            return {}
-        self._report(_WHAT, 0, total)
-        made = self._compiler.compile({f"/{path}": data for path, data in sources.items()}, advance)
-        return {path[1:]: data for path, data in made.items()}
+        if sources:
+            self._report(_WHAT, 0, total)
+            self._compiler.compile(_Sources(sources), keep)
+        return made
 
-    def _find_part(self, key: str) -> dict[str, bytes] | None:
+    def _find_part(self, key: str, spool: Spool) -> _Files | None:
         layer = self._store.find(key)
         if layer is None:
             return None
         try:
-            chunks = self._store.read_verified(layer)
-            return {entry.path: data.read() for entry, data in read_entries(chunks, _WHAT) if data is not None}
+            entries = read_entries(self._store.read_verified(layer), _WHAT)
+            return {entry.path: spool.add(data.read()) for entry, data in entries if data is not None}
         except (DamagedLayer, BuildError):
             return None
 
@@ -126,17 +150,18 @@ def _bytecode_path(path: str, python: PythonTarget) -> str:
     return f"{folder}/__pycache__/{name[:-3]}.cpython-{short_version(python).replace('.', '')}.pyc"
 
 
-def _write_with_folders(files: Mapping[str, bytes]) -> Callable[[BinaryIO], None]:
-    return lambda out: write_contents(TarWriter(out), files)
+def _write_with_folders(files: _Files, spool: Spool) -> Callable[[BinaryIO], None]:
+    sizes = {path: place.size for path, place in files.items()}
+    return lambda out: write_contents(TarWriter(out), sizes, lambda path: spool.read(files[path]))
 
 
-def _write_files(files: Mapping[str, bytes]) -> Callable[[BinaryIO], None]:
+def _write_files(files: _Files, spool: Spool) -> Callable[[BinaryIO], None]:
     """Write the files alone, without folders: for nobody but this program to read."""
 
     def write(out: BinaryIO) -> None:
         writer = TarWriter(out)
         for path in sorted(files, key=lambda path: path.encode("utf-8", "surrogateescape")):
-            writer.add(make_file(path, len(files[path])), files[path])
+            writer.add(make_file(path, files[path].size), spool.read(files[path]))
         writer.close()
 
     return write

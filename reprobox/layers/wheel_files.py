@@ -20,7 +20,7 @@ from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import BuildError
 from reprobox.layers.tar import WHITEOUT
-from reprobox.layers.zip_members import Member, ZipMembers, bad_member
+from reprobox.layers.zip_members import WHOLE, Member, ZipMembers, bad_member
 from reprobox.lock import PythonTarget, Wheel
 
 VENV = "opt/venv"
@@ -32,6 +32,8 @@ _OWN_PATHS = re.compile(
     r"|.*/reprobox\.pth$"
 )
 """What the venv itself and the runtime put there; a wheel that does too would change what Python starts."""
+_PYTHON_LINE = b"#!python"
+"""How a script begins that wants the environment's interpreter."""
 _SCRIPT = Path(__file__).parent / "data" / "console_script.txt"
 _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_\w+")
 _OLD_MANYLINUX = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
@@ -203,7 +205,7 @@ class _Installation:
         if is_script:
             if place.rpartition("/")[2] in scripts and place.count("/") == 3:
                 return  # pip's rule: the entry point of the same name is the script
-            self._add(place, self._read_script(member), executable=member.executable, name=member.name)
+            self._add_script(place, member)
             return
         self._put(InstalledFile(place, member.size, member.executable, member, None, member.crc), member.name)
         self._rows[place] = known.get(member.name, ("", ""))
@@ -227,16 +229,26 @@ class _Installation:
             rest = f"lib/{rest.removeprefix('lib64/')}"  # lib64 is a link to lib
         return f"{folder}/{rest}", scheme == "scripts"
 
+    def _add_script(self, place: str, member: Member) -> None:
+        """Add a script, or a program among them, which may be as large as any file and stays in the archive."""
+        if member.size <= WHOLE or next(self._archive.stream(member)).startswith(_PYTHON_LINE):
+            self._add(place, self._read_script(member), executable=member.executable, name=member.name)
+            return
+        digest = hashlib.sha256()
+        for piece in self._archive.stream(member):
+            digest.update(piece)
+        self._rows[place] = (_format_hash(digest), str(member.size))
+        self._put(InstalledFile(place, member.size, member.executable, member, None, member.crc), member.name)
+
     def _read_script(self, member: Member) -> bytes:
         data = self._archive.read(member)
-        if data.startswith(b"#!python"):
+        if data.startswith(_PYTHON_LINE):
             data = f"#!/{VENV}/bin/python\n".encode() + data.partition(b"\n")[2]
         return data
 
     def _add(self, path: str, data: bytes, *, executable: bool = False, name: str = "") -> None:
         """Add a file that is not a member as it stands; ``name`` is what errors call it."""
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
-        self._rows[path] = (f"sha256={digest}", str(len(data)))
+        self._rows[path] = (_format_hash(hashlib.sha256(data)), str(len(data)))
         self._put(InstalledFile(path, len(data), executable, None, data, crc_of(data)), name or path)
 
     def _put(self, file: InstalledFile, name: str) -> None:
@@ -279,6 +291,11 @@ def _make_script(module: str, attr: str) -> bytes:
 @cache
 def _script_template() -> str:
     return _SCRIPT.read_text("utf-8")
+
+
+def _format_hash(digest: hashlib._Hash) -> str:
+    """Return a hash as RECORD has it."""
+    return f"sha256={base64.urlsafe_b64encode(digest.digest()).decode().rstrip('=')}"
 
 
 def crc_of(data: bytes) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -114,10 +114,10 @@ def write_installed(writer: TarWriter, placed: Mapping[str, Placed]) -> Iterator
     writer.close()
 
 
-def write_contents(writer: TarWriter, contents: Mapping[str, bytes]) -> None:
-    """Write files whose bytes are at hand, and their folders."""
-    for entry in _order_entries(make_file(path, len(data)) for path, data in contents.items()):
-        writer.add(entry, contents.get(entry.path))
+def write_contents(writer: TarWriter, sizes: Mapping[str, int], read: Callable[[str], bytes]) -> None:
+    """Write files that are read when their turn comes, and their folders."""
+    for entry in _order_entries(make_file(path, size) for path, size in sizes.items()):
+        writer.add(entry, read(entry.path) if entry.kind is Kind.FILE else None)
     writer.close()
 
 

@@ -81,6 +81,50 @@ def find_tested_tensorflow(version: str) -> tuple[str, str] | None:
     return (str(release["tested"]["cuda"]), str(release["tested"]["cudnn"])) if release else None
 
 
+def list_releases_for(name: str, cuda: str) -> tuple[str, ...]:
+    """Return the newest torch, or tensorflow, of each minor version that goes with a CUDA "12.4", newest last."""
+    goes_with = _tensorflow_goes_with if name == "tensorflow" else _torch_goes_with
+    found: dict[tuple[int, ...], Version] = {}
+    for version, release in sorted(_index_releases(name).items()) if name in ("torch", "tensorflow") else ():
+        if goes_with(release, cuda):
+            found[version.release[:2]] = version
+    return tuple(str(version) for version in found.values())[-_SHOWN:]
+
+
+def list_cudas(major: str) -> tuple[str, ...]:
+    """Return the minor versions of a CUDA that came out, "12.4", oldest first."""
+    found = {_minor(str(row["cuda"])) for row in load_table("compat_cuda_driver")["toolkits"]}
+    return tuple(sorted((one for one in found if one.split(".")[0] == major), key=Version))
+
+
+def list_cudnns(major: str) -> tuple[str, ...]:
+    """Return the minor versions of cuDNN that some torch or TensorFlow has with this major version of CUDA."""
+    rows = [row for one in _index_releases("torch").values() for row in _list_builds(one)]
+    rows += [release["tested"] for release in _index_releases("tensorflow").values()]
+    found = {_minor(str(row["cudnn"])) for row in rows if row.get("cudnn") and str(row["cuda"]).split(".")[0] == major}
+    return tuple(sorted(found, key=Version))
+
+
+def _torch_goes_with(release: Mapping[str, Any], cuda: str) -> bool:
+    return any(str(row["cuda"]) == cuda for row in _list_builds(release))
+
+
+def _tensorflow_goes_with(release: Mapping[str, Any], cuda: str) -> bool:
+    extra = release.get("and_cuda_extra") or {}
+    if lowest := extra.get("lowest", {}).get("cuda_runtime"):
+        first = _minor(str(lowest))
+        return first.split(".")[0] == cuda.split(".")[0] and Version(first) <= Version(cuda)
+    return _minor(str(extra.get("cuda_runtime") or release["tested"]["cuda"])) == cuda
+
+
+def _list_builds(release: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [row for row in (release["pypi_default"], *(release["builds"] or {}).values()) if row.get("cuda")]
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
 def _check_release(name: str, version: Version, python: str | None) -> Iterable[CompatProblem]:
     release = _find_release(name, version)
     if release is None:

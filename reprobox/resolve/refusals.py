@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import FetchError, LockError
 from reprobox.http import open_session
+from reprobox.resolve.cuda_refusals import explain_cuda_conflict
 from reprobox.simple_index import read_offers
 from reprobox.uv import PythonConfig, Question, WheelFile, list_indexes
 
@@ -26,7 +27,9 @@ _SHOWN = 8
 def explain_refusal(message: str, question: Question, config: PythonConfig, dropped: tuple[str, ...]) -> LockError:
     """Make one clear error of uv's ``message``; ``dropped`` are indexes that could not be reached."""
     text = _join_lines(message)
-    error = _explain_known(text, question, config) or _explain_conflict(message)
+    error = (
+        explain_cuda_conflict(text, question) or _explain_known(text, question, config) or _explain_conflict(message)
+    )
     if not dropped:
         return error
     besides = f"\n  besides, this could not be reached: {', '.join(dropped)}"

@@ -1,6 +1,13 @@
 """Locking against an index of one's own, as pip's and uv's configuration name it."""
 
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
 
 import pytest
 
@@ -357,3 +364,30 @@ def test_an_index_that_offers_a_path_for_a_file_name_is_refused(machine, index):
     machine.setenv(PIP_INDEX_URL=index.simple)
     with pytest.raises(LockError):
         machine.lock("lib")
+
+
+QUESTION = """
+import sys
+from reprobox.uv import PythonConfig, Question, compile_requirements
+compile_requirements(Question(("app",), "3.11", "x86_64-manylinux_2_36"), PythonConfig(default_index=sys.argv[1]))
+"""
+
+
+def test_the_next_lock_removes_what_a_killed_one_left(machine, stocked, tmp_path, monkeypatch):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        argv, env = [sys.executable, "-c", QUESTION, url], {**os.environ, "TMPDIR": str(temporary)}
+        with subprocess.Popen(argv, env=env, start_new_session=True) as process:
+            while not (left := list(temporary.glob("reprobox-uv-*"))):
+                assert process.poll() is None
+                time.sleep(0.05)
+            silent.settimeout(60)
+            with silent.accept()[0]:  # uv has asked
+                os.killpg(process.pid, signal.SIGKILL)
+    assert left[0].exists()
+    machine.setenv(PIP_INDEX_URL=stocked.simple)
+    machine.lock("app")
+    assert list(temporary.glob("reprobox-uv-*")) == []

@@ -6,49 +6,14 @@ import os
 import random
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
 from reprobox.errors import BuildError
 from reprobox.layers.bytecode import ContainerCompiler, read_worker
+from tests.layers.process_runner import ProcessRunner
 from tests.runtime.pythons import find_pythons
-
-
-class ProcessRunner:
-    """Runs a step as a process of this machine: the second implementation of the contract that containers keep."""
-
-    def __init__(self, **env):
-        self.env = env
-
-    def run_step(self, image, argv, *, stdin, on_output, stdout, env, timeout):
-        with subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], **env, **self.env},
-        ) as process:
-            feeder = threading.Thread(target=self._feed, args=(stdin, process.stdin), daemon=True)
-            listener = threading.Thread(target=lambda: on_output(process.stderr.read()))
-            feeder.start()
-            listener.start()
-            while data := process.stdout.read1(70_001):
-                stdout.write(data)
-            feeder.join(timeout=1)  # it may wait for more, which nobody wants any longer
-            listener.join()
-            return process.wait(timeout)
-
-    def _feed(self, source, target):
-        try:
-            with target:
-                while data := source.read(70_001):
-                    target.write(data)
-                    target.flush()
-        except (BrokenPipeError, ValueError):
-            pass
-
 
 PYTHONS = {version: str(path) for version, path in find_pythons().items() if version != "3.6"}
 """Those that know bytecode that goes by the source's hash."""
@@ -61,7 +26,15 @@ def python(request):
 
 def compile_with(python, sources, **env):
     with ContainerCompiler(ProcessRunner(**env), "image", python, "test") as compiler:
-        return compiler.compile(sources)
+        return call(compiler, sources)
+
+
+def call(compiler, sources):
+    """Return the bytecode of what compiles, by path."""
+    made = {}
+    compiler.compile(sources, made.__setitem__)
+    assert made.keys() == sources.keys()
+    return {path: data for path, data in made.items() if data is not None}
 
 
 SOURCES = {
@@ -110,23 +83,38 @@ def test_python_itself_takes_it_as_unchecked_hash_bytecode(python, tmp_path):
 
 def test_one_process_answers_call_after_call_with_the_same_bytes(python):
     together = compile_with(python, {**SOURCES, **BROKEN})
-    done = []
     with ContainerCompiler(ProcessRunner(), "image", python, "test") as compiler:
-        parts = [compiler.compile({path: source}, done.append) for path, source in {**SOURCES, **BROKEN}.items()]
-        assert compiler.compile({}) == {}
+        parts = [call(compiler, {path: source}) for path, source in {**SOURCES, **BROKEN}.items()]
+        assert call(compiler, {}) == {}
     assert {path: data for part in parts for path, data in part.items()} == together
-    assert done == [*SOURCES, *BROKEN]
 
 
 def test_a_stop_between_two_sources_reaches_whoever_waits(python):
     class StoppedError(Exception):
         pass
 
-    def stop(path):
+    def stop(path, data):
         raise StoppedError
 
     with pytest.raises(StoppedError), ContainerCompiler(ProcessRunner(), "image", python, "test") as compiler:
         compiler.compile(SOURCES, stop)
+
+
+def test_a_source_that_cannot_be_read_is_what_the_caller_hears_of(python):
+    class Damaged(dict):
+        def __getitem__(self, path):
+            if path.endswith("warns.py"):
+                raise BuildError("the wheel is damaged")
+            return super().__getitem__(path)
+
+        def items(self):
+            return ((path, self[path]) for path in self)
+
+    with (
+        pytest.raises(BuildError, match="the wheel is damaged"),
+        ContainerCompiler(ProcessRunner(), "image", python, "test") as compiler,
+    ):
+        compiler.compile(Damaged(SOURCES), lambda path, data: None)
 
 
 def test_what_does_not_compile_is_left_out(python):
@@ -153,7 +141,7 @@ def test_bytes_are_the_same_on_one_core_and_on_many(python):
     alone = ContainerCompiler(run, "image", python, "test")
     original = run.run_step
     run.run_step = lambda image, argv, **more: original(image, ["taskset", "1", *argv], **more)
-    assert alone.compile(SOURCES) == expected
+    assert call(alone, SOURCES) == expected
 
 
 def test_code_means_what_py_compile_makes_of_it(python, tmp_path):
@@ -187,7 +175,7 @@ def test_folder_compiled_in_place_has_the_same_bytes(python, tmp_path):
 
 
 def test_nothing_to_compile_starts_nothing():
-    assert ContainerCompiler(None, "image", "python3", "test").compile({}) == {}
+    assert call(ContainerCompiler(None, "image", "python3", "test"), {}) == {}
 
 
 def test_interpreter_that_fails_is_named_with_what_it_said():
@@ -210,7 +198,7 @@ def test_interpreter_that_answers_wrongly_is_refused(output):
             return 0
 
     with pytest.raises(BuildError, match="could not compile"):
-        ContainerCompiler(Liar(), "image", "python3", "test").compile({"/m.py": b""})
+        call(ContainerCompiler(Liar(), "image", "python3", "test"), {"/m.py": b""})
 
 
 def test_worker_is_python_3_6_and_identity_follows_it():

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from reprobox.errors import BuildError
+from reprobox.layers.spool import Spool
 from reprobox.layers.store import LayerStore
 
 MAKER = """
@@ -88,3 +89,17 @@ def test_full_disk_is_one_clear_error_and_leaves_the_space_free(small_disk):
     assert store.find("large") is None
     assert store.find("small") == small.__class__(small.diff_id, small.size, "small", small.path, cached=True)
     store.make("other", "other", lambda out: out.write(b"y" * 2_000_000))
+
+
+def test_full_disk_under_what_waits_for_its_layer_is_the_same_clear_error(small_disk):
+    store = LayerStore(small_disk)
+    said = r"no space left in .*'torch 2.13.0'"
+    with pytest.raises(BuildError, match=said), Spool(store, "torch 2.13.0") as spool:
+        spool.add(bytes(20_000_000))
+    store.make("small", "small", lambda out: out.write(b"x" * 3_000_000))
+
+
+def test_what_waits_is_read_by_its_place(tmp_path):
+    with Spool(LayerStore(tmp_path), "layer") as spool:
+        places = [spool.add(data) for data in (b"one", b"", b"three" * 1_000_000)]
+        assert [spool.read(place) for place in reversed(places)] == [b"three" * 1_000_000, b"", b"one"]

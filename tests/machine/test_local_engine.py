@@ -137,7 +137,9 @@ def test_what_a_program_leaves_running_ends_with_it(engine, tmp_path):
     assert (tmp_path / "out" / "alive").stat().st_mtime_ns == before
 
 
-def test_a_program_does_not_outlive_a_reprobox_that_is_killed(engine, tmp_path):
+@pytest.fixture
+def endless(tmp_path):
+    """A function: start a process that runs a program without end, and return it when the program has begun."""
     (tmp_path / "out").mkdir()
     code = f"""
 from pathlib import Path
@@ -149,15 +151,47 @@ line = "while true; do date > /output/alive; sleep 0.1; done"
 LocalEngine({{"it": image}}).run_container(ContainerSpec("it", argv=(line,), mounts=(mount,)), print)
 """
     alive = tmp_path / "out" / "alive"
-    with subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY) as process:
+    started = []
+
+    def start(**env):
+        alive.unlink(missing_ok=True)
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, env={**os.environ, **env})
+        started.append(process)
         while not alive.exists():
             assert process.poll() is None
             time.sleep(0.1)
+        return process
+
+    yield start
+    for process in started:
         process.kill()
+        process.wait()
+
+
+def test_a_program_does_not_outlive_a_reprobox_that_is_killed(engine, endless, tmp_path):
+    process = endless()
+    process.kill()
+    process.wait()
+    alive = tmp_path / "out" / "alive"
     time.sleep(1)
     before = alive.stat().st_mtime_ns
     time.sleep(1)
     assert alive.stat().st_mtime_ns == before
+
+
+def test_the_next_run_removes_the_folders_of_a_killed_one_and_of_no_other(engine, endless, tmp_path, monkeypatch):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    killed = endless(TMPDIR=str(temporary))
+    (left,) = temporary.glob("reprobox-run-*")
+    killed.kill()
+    killed.wait()
+    assert left.exists()
+    endless(TMPDIR=str(temporary))
+    (living,) = set(temporary.glob("reprobox-run-*")) - {left}
+    assert run(engine, "true")[0].exit_code == 0
+    assert list(temporary.iterdir()) == [living]
 
 
 def test_runs_of_other_threads_are_stopped_on_request(engine):

@@ -34,6 +34,20 @@ def test_a_package_is_found_however_its_name_is_spelled():
     assert places(LockError("there is no scikit-learn 9", about="scikit-learn")) == [(9, 5, "packages[1]")]
 
 
+@pytest.mark.parametrize(
+    ("lines", "about", "line", "key"),
+    [
+        ("cuda: 12.4\ncudnn: 9.1\n", "cuda", 11, "cuda"),
+        ("cuda: 12.4\ncudnn: 9.1\n", "cudnn", 12, "cudnn"),
+        ("cuda: auto\n", "cudnn", 11, "cuda"),
+    ],
+)
+def test_cudnn_is_found_by_its_key_or_by_that_of_the_cuda_it_follows_from(lines, about, line, key):
+    loaded = parse_positions(TEXT + lines, "spec.yaml", None)
+    (found,) = find_culprits(loaded, LockError("does not go together", about=about))
+    assert (found.line, found.key) == (line, key)
+
+
 def test_every_unknown_debian_package_has_its_own_place():
     error = UnknownPackages("bookworm", {"libgl": ("libgl1",), "hello": ()})
     assert places(error) == [(10, 17, "system[1]"), (10, 10, "system[0]")]

@@ -2,7 +2,13 @@
 
 import pytest
 
-from reprobox.resolve.compat import check_frameworks, find_default_torch_build
+from reprobox.resolve.compat import (
+    check_frameworks,
+    find_default_torch_build,
+    list_cudas,
+    list_cudnns,
+    list_releases_for,
+)
 
 
 def check(frameworks, python="3.11", cuda=None, cudnn=None):
@@ -66,3 +72,14 @@ def test_what_the_spec_knows_better_is_not_looked_up():
     (problem,) = check_frameworks(frameworks, "3.11", "11.0", None, known=("torch",))
     assert (problem.key, "tensorflow" in problem.message) == ("cuda", True)
     assert check_frameworks(frameworks, "3.11", "11.0", "7", known=tuple(frameworks)) == ()
+
+
+def test_what_goes_with_a_cuda_is_listed_by_minor_version():
+    assert list_releases_for("tensorflow", "12.3") == ("2.16.2", "2.17.1")
+    assert list_releases_for("tensorflow", "12.9")[-1] == "2.21.0"  # which takes a range
+    assert list_releases_for("tensorflow", "12.4") == ()
+    assert {"2.5.1", "2.6.0"} <= set(list_releases_for("torch", "12.4"))
+    assert list_releases_for("jax", "12.4") == ()
+    assert list_cudas("12")[-4:] == ("12.5", "12.6", "12.8", "12.9")
+    assert "9.3" in list_cudnns("12")
+    assert not set(list_cudnns("99"))

@@ -3,10 +3,11 @@
 import errno
 import fcntl
 import os
+import tempfile
 
 import pytest
 
-from reprobox.files import UNFINISHED, make_folder_atomic, open_atomic, write_atomic
+from reprobox.files import UNFINISHED, make_folder_atomic, open_atomic, open_scratch, remove_leftovers, write_atomic
 from reprobox.source import list_source
 from reprobox.spec.model import Spec
 
@@ -95,6 +96,26 @@ def test_the_next_writer_of_a_folder_removes_what_a_killed_one_left(tmp_path):
         (folder / "new").touch()
     assert names(tmp_path) == {"folder"}
     assert names(tmp_path / "folder") == {"new"}
+
+
+def test_a_scratch_folder_is_the_user_s_own_and_gone_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with open_scratch("reprobox-x-") as folder:
+        (folder / "sub").mkdir()
+        assert (folder.parent, folder.stat().st_mode & 0o777) == (tmp_path, 0o700)
+        with open_scratch("reprobox-x-") as other:
+            assert folder.exists()
+            assert other != folder
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_users_leftovers_stay(tmp_path):
+    left = tmp_path / f"reprobox-x-1{UNFINISHED}"
+    left.mkdir()
+    remove_leftovers(tmp_path, "reprobox-x-", owner=os.geteuid() + 1)
+    assert left.exists()
+    remove_leftovers(tmp_path, "reprobox-x-", owner=os.geteuid())
+    assert not left.exists()
 
 
 def test_an_unfinished_file_is_no_source(tmp_path):

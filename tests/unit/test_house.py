@@ -40,9 +40,11 @@ def test_templates_are_read_from_the_checkout_when_nothing_is_installed():
 
 def test_every_template_is_used_by_the_program():
     code = "\n".join(path.read_text("utf-8") for path in (ROOT / "reprobox").rglob("*.py"))
-    for path in (ROOT / "templates").iterdir():
-        assert f'"{path.name}"' in code
-        assert read_template(path.name)
+    folder = ROOT / "templates"
+    for path in (one for one in folder.rglob("*") if one.is_file()):
+        name = path.relative_to(folder).as_posix()
+        assert f'"{name}"' in code
+        assert read_template(name)
 
 
 def test_the_wheel_and_the_sdist_have_the_templates():

@@ -186,6 +186,17 @@ def test_wheels_without_sources_have_no_bytecode_layer(store, tmp_path):
     )
 
 
+@pytest.mark.parametrize("first", [b"\x7fELF", b"#!python -u\n"])
+def test_a_large_program_among_the_scripts_is_recorded_like_a_small_one(store, tmp_path, first):
+    program = first + bytes(zip_members.WHOLE)
+    found = data_of(make(store, make_wheel(tmp_path, {"thing-1.0.data/scripts/tool": program})))
+    installed = program.replace(b"#!python -u", b"#!/opt/venv/bin/python")
+    assert found["opt/venv/bin/tool"] == installed
+    digest = base64.urlsafe_b64encode(hashlib.sha256(installed).digest()).decode().rstrip("=")
+    record = found[f"{SITE}/thing-1.0.dist-info/RECORD"].decode()
+    assert f"../../../bin/tool,sha256={digest},{len(installed)}\n" in record
+
+
 def test_one_changed_small_wheel_costs_only_its_own_bytecode(store, tmp_path):
     compiler = UpperCompiler()
     small = [make_wheel(tmp_path, {f"{name}/m.py": name}, name) for name in ("one", "two", "three")]

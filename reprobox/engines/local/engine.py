@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo, Gp
 from reprobox.engines.ending import Ending, caught_signals, time_limit
 from reprobox.engines.local.isolation import choose_namespaces
 from reprobox.errors import EngineError, Interrupted
+from reprobox.files import open_scratch
 
 _ENTER = Path(__file__).with_name("enter.py")
 _PIECE = 1 << 16
@@ -144,8 +144,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 @contextmanager
 def _laid_out(image: LocalImage, spec: ContainerSpec, namespaces: tuple[str, ...]) -> Iterator[list[str]]:
     """Yield the command that lays out an image's folders and runs what the spec names in them."""
-    folder = Path(tempfile.mkdtemp(prefix="reprobox-run-"))
-    try:
+    with open_scratch("reprobox-run-") as folder:
         (folder / "root").mkdir()
         inside = [f"{parent}/" for mount in spec.mounts for parent in Path(mount.target).parents]
         mounts = [
@@ -171,8 +170,6 @@ def _laid_out(image: LocalImage, spec: ContainerSpec, namespaces: tuple[str, ...
         with suppress(FileNotFoundError):
             told = (folder / "failure").read_text("utf-8", errors="replace")
             raise EngineError(f"an image's folders cannot be laid over this machine's: {told}", hint=_USE_ANOTHER)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _show_gpus(gpus: tuple[str, ...]) -> dict[str, str]:

@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
+
+from reprobox.files import open_scratch
 
 _ENTER = Path(__file__).with_name("enter.py")
 _ALL = ("mount", "pid", "net", "ipc", "uts")
@@ -33,11 +34,11 @@ def _list_choices() -> list[tuple[str, ...]]:
 
 @cache
 def _works(namespaces: tuple[str, ...]) -> bool:
-    with tempfile.TemporaryDirectory(prefix="reprobox-try-") as folder:
+    with open_scratch("reprobox-try-") as folder:
         config = {
             "namespaces": namespaces,
-            "root": folder,
-            "mounts": [[folder, "/reprobox-try", True]],
+            "root": str(folder),
+            "mounts": [[str(folder), "/reprobox-try", True]],
             "workdir": "/",
             "failure": os.devnull,
         }
