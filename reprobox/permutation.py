@@ -14,7 +14,7 @@ from reprobox import __version__
 from reprobox.contributions.model import Contribution, Contributions, Status
 from reprobox.contributions.predictions import Values, find_key, pair_values, read_values
 from reprobox.contributions.rows import rank_values
-from reprobox.contributions.scores import Metric, choose_metric, measure_shift, name_shift, normalize
+from reprobox.contributions.scores import Metric, are_numbers, choose_metric, measure_shift, name_shift, normalize
 from reprobox.contributions.sheet import Sheet, shuffle_rows, write_shuffled
 from reprobox.engines.base import Mount, Runner
 from reprobox.errors import RunError, UsageError
@@ -200,6 +200,8 @@ class _Session:
             return metric.lose(self._baseline, metric.compute(*pair_values(labels, found, self._key)))
         if len(found.values) != len(self._before.values):
             raise RunError(f"predict left {len(found.values)} predictions, and {len(self._before.values)} before")
+        if are_numbers(self._before.values) and not are_numbers(found.values):
+            raise RunError("predict left a prediction that is no finite number, and only finite ones before")
         return measure_shift(self._before.values, found.values)
 
     def conclude(self, values: dict[str, list[float]], estimate: Estimate) -> Permuted:

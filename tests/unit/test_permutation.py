@@ -251,6 +251,18 @@ def test_fewer_predictions_than_before_are_told(shuffle):
         shuffle(dropping, labels=False)
 
 
+def test_a_prediction_that_becomes_no_number_is_told(shuffle):
+    def breaking(call):
+        predict(call)
+        path = find(call, "/output") / "predictions.csv"
+        if find(call, "/input/test").read_text() != TABLE:
+            path.write_text(path.read_text().rpartition(",")[0] + ",nan\n")
+        return 0
+
+    with pytest.raises(RunError, match="no finite number, and only finite ones before"):
+        shuffle(breaking, labels=False)
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
