@@ -32,6 +32,7 @@ from reprobox.workflow import Project, go_on_from, open_project, prepare_run
 
 PERMUTATION_SCHEMA = 1
 PREDICT = "predict"
+_RUNS = Path(".reprobox", "runs")
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,10 @@ def find_contributions(named: Path) -> tuple[Found, ...]:
     if named.is_dir() and has_contributions(named):
         return (_read(str(named), named),)
     if _is_run(named):
-        folder, record = find_run(str(named), Path(".reprobox", "runs"))
+        folder, record = find_run(str(named), _RUNS)
         return (_read(f"run {record.id}", folder / "output"),)
+    if not named.exists():
+        raise UsageError(f"{named} is neither a spec nor a run", hint=f"the runs made here are in {_RUNS}")
     state = open_project(named).state
     newest = (
         next(_list_newest(state / "runs", "output", "run"), None),
@@ -267,9 +270,7 @@ def _is_table(name: str) -> bool:
 
 
 def _is_run(named: Path) -> bool:
-    return any(
-        (path / RECORD_FILE).is_file() or path.name == RECORD_FILE for path in (named, Path(".reprobox", "runs", named))
-    )
+    return any((path / RECORD_FILE).is_file() or path.name == RECORD_FILE for path in (named, _RUNS / named))
 
 
 def _list_newest(parent: Path, below: str, title: str) -> Iterator[tuple[str, Path]]:

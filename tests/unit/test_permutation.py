@@ -445,8 +445,14 @@ def test_a_run_is_named_by_id_folder_or_record(project):
 
 
 def test_where_there_are_none_it_is_said_how_to_get_some(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC)
     with pytest.raises(UsageError, match="--permute"):
         find_contributions(tmp_path / "spec.yaml")
+
+
+def test_a_run_that_is_not_there_is_missed(project):
+    with pytest.raises(UsageError, match="neither a spec nor a run"):
+        find_contributions(type(project)("20250101-080001"))
 
 
 def test_json_has_every_field(project):
