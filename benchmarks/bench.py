@@ -9,6 +9,7 @@ from pathlib import Path
 from disk import measure_disk
 from full_build import measure_full_build
 from jobs import measure_jobs
+from judging import measure_entries, measure_judging
 from measuring import Row
 from results import describe_machine, format_table, write_results
 from short import measure_builds, measure_help, measure_run, measure_runtime
@@ -51,7 +52,9 @@ def _measure(bench: Workbench, full_rounds: int, rounds: int) -> list[Row]:
         print(f"  {measure.__name__}", flush=True)
         rows += measure(bench, rounds)
     # The disk before another image comes.
-    return [*rows, *measure_disk(bench), *measure_tracing(bench, rounds)]
+    rows += [*measure_disk(bench), *measure_tracing(bench, rounds)]
+    print("  measure_judging", flush=True)
+    return [*rows, *measure_judging(bench, rounds), *measure_entries(bench)]
 
 
 if __name__ == "__main__":

@@ -33,13 +33,13 @@ def measure_disk(bench: Workbench) -> list[Row]:
         layers |= {layer["digest"]: (layer["what"], layer["size"]) for layer in built["layers"]}
     wheels = sum(size for what, size in layers.values() if not what.startswith(_OTHERS))
     base = sum(size for what, size in layers.values() if what.startswith("Debian"))
-    used = _measure_tree(bench.data_root / "overlay2")
+    used = measure_tree(bench.data_root / "overlay2")
     note = f"{_IMAGES} images; the engine's layer folder without the base, against the installed wheels of one"
     figure = Figure(((used - base) / wheels,))
     return [Row("disk for images that share their wheels / the wheels", figure, "x", 1.05, note)]
 
 
-def _measure_tree(folder: Path) -> int:
+def measure_tree(folder: Path) -> int:
     """Return the bytes of all files, as `du --apparent-size` counts them; links within the engine's folder once."""
     seen: set[int] = set()
     total = 0

@@ -46,8 +46,8 @@ class BuiltImage:
     engine_id: str
 
 
-def build_plan(plan: Plan, project: Path, engine: Engine, settings: Settings) -> BuiltImage:
-    """Make the image of a plan and have the engine hold it under ``reprobox/NAME:latest``.
+def build_plan(plan: Plan, project: Path, engine: Engine, settings: Settings, tag: str = "") -> BuiltImage:
+    """Make the image of a plan and have the engine hold it under ``tag``, or ``reprobox/NAME:latest``.
 
     What is damaged in the cache, layer or download, is had again. Raises ``BuildError`` or ``EngineError``.
     """
@@ -55,7 +55,7 @@ def build_plan(plan: Plan, project: Path, engine: Engine, settings: Settings) ->
         site = _Site(plan, project, engine, settings)
         try:
             with site:
-                return _load(site.make_image(), plan, engine, site.store, settings)
+                return _load(site.make_image(), tag or f"reprobox/{plan.name}:latest", engine, site.store, settings)
         except BuildError as exc:
             # A damaged download shows in as many ways as there are bytes in it; only hashing it tells.
             healed = isinstance(exc, DamagedLayer) or site.supply.drop_damaged()
@@ -65,8 +65,7 @@ def build_plan(plan: Plan, project: Path, engine: Engine, settings: Settings) ->
     raise AssertionError("unreachable")
 
 
-def _load(image: Image, plan: Plan, engine: Engine, store: LayerStore, settings: Settings) -> BuiltImage:
-    tag = f"reprobox/{plan.name}:latest"
+def _load(image: Image, tag: str, engine: Engine, store: LayerStore, settings: Settings) -> BuiltImage:
     task = f"load {tag}"
     moved = 0
     advance = None

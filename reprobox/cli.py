@@ -24,6 +24,7 @@ from reprobox.cli_app import (
 )
 from reprobox.cli_bundle import export_command, inspect_command
 from reprobox.cli_compat import compat_command
+from reprobox.cli_contributions import contributions_command
 from reprobox.cli_diff import diff_command
 from reprobox.cli_judge import judge_command
 from reprobox.cli_report import report_command
@@ -160,6 +161,7 @@ def run_command(
 app.command("verify")(verify_command)
 app.command("diff")(diff_command)
 app.command("sweep")(sweep_command)
+app.command("contributions")(contributions_command)
 app.command("report")(report_command)
 app.command("compat")(compat_command)
 app.command("export")(export_command)

@@ -53,9 +53,10 @@ def judge_command(
 ) -> None:
     """Judge what others handed over, in a sandbox.
 
-    Says whether an entry gives what it claims: climbs from identity over the shipped model and the judge's own runs to fresh seeds, and stops where the answer is
-    clear. Of several files each is judged by itself; what was judged before, under the same terms, is not again. Exit
-    code 0 when every claim holds, 1 when not; of a single file also 7 when it did not run, 8 when it is refused.
+    Says whether an entry gives what it claims: climbs from identity over the shipped model and the judge's own runs to
+    fresh seeds, and stops where the answer is clear. Of several files each is judged by itself; what was judged before,
+    under the same terms, is not again. Exit code 0 when every claim holds, 1 when not; of a single file also 7 when it
+    did not run, 8 when it is refused.
     """
     from reprobox.bundle.model import SUFFIX
     from reprobox.judging.children import list_bundles

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
+from reprobox.contributions.agreement import describe_comparison
 from reprobox.record_diff import Fact
 from reprobox.records import Suspect
 from reprobox.reporting import format_count
@@ -40,6 +41,7 @@ def describe_diff(diff: RunDiff) -> str:
         *_describe_flags(diff),
         *_cut(f"output   {escape_unprintable(one.path)}: {escape_unprintable(one.what)}" for one in diff.outputs),
         *_cut(_describe_metric(metric) for metric in diff.metrics),
+        *(f"note     {escape_unprintable(line)}" for line in _describe_contributions(diff)),
         *(_describe_suspects(diff) if not diff.same else ()),
         "verdict  " + _describe_verdict(diff),
     ]
@@ -147,6 +149,10 @@ def _describe_flags(diff: RunDiff) -> Iterator[str]:
         if flags:
             more = f" and {len(flags) - _MOST_LINES} more" if len(flags) > _MOST_LINES else ""
             yield f"host     only {name}'s processor has {escape_unprintable(' '.join(flags[:_MOST_LINES]))}{more}"
+
+
+def _describe_contributions(diff: RunDiff) -> Iterator[str]:
+    return describe_comparison(diff.contributions) if diff.contributions else iter(())
 
 
 def _describe_metric(metric: MetricDiff) -> str:

@@ -31,7 +31,7 @@ class UsageError(ReproboxError):
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake in a file; ``line`` and ``column`` count from 1 (0: the whole file)."""
+    """One mistake in a file; ``line`` and ``column`` count from 1 (0: the whole file, the whole line)."""
 
     file: str
     line: int
@@ -41,7 +41,7 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        where = ":".join(str(one) for one in (self.file, self.line, self.column) if one)
         key = f" {self.key}:" if self.key else ""
         hint = f"\n  hint: {self.hint}" if self.hint else ""
         return f"{where}:{key} {self.message}{hint}"

@@ -7,31 +7,26 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from reprobox.contributions.model import Contributions
 from reprobox.errors import UsageError
 from reprobox.files import write_atomic
-from reprobox.inputs import hash_file
 from reprobox.plan import Plan, make_plan
 from reprobox.project import Project, list_project_source, load_lock
 from reprobox.record_text import RECORD_FILE
-from reprobox.records import RunRecord
 from reprobox.report.declared_load import read_declared
 from reprobox.report.files import PrintPdf, check_folder, list_files, write_folder
 from reprobox.report.find import choose_run, find_evidence, find_repredicted, find_sweep, find_verification
+from reprobox.report.find_contributions import find_contributions
 from reprobox.report.git import read_git
 from reprobox.report.lang import Language
 from reprobox.report.make import make_report
 from reprobox.report.model import Report
 from reprobox.report.pdf import BROWSERS, find_browser, print_pdf
-from reprobox.report.sources import Evidence, Sources
+from reprobox.report.sources import Sources
 from reprobox.report.values import Answer
 from reprobox.settings import Settings
 from reprobox.source import DECLARED_FILE, REPORT_FOLDER
 from reprobox.spec.load import load_spec
 from reprobox.templating import read_template
-
-CONTRIBUTIONS_FILE = "contributions.csv"
-CONTRIBUTIONS_META = "contributions.meta.json"
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ def read_sources(project: Project, run: str) -> Sources:
     folder, record = choose_run(run, plan, project.state / "runs")
     alone = find_repredicted(project.state / "runs", record)
     sweep = find_sweep(project.state, record, project.folder)
-    contributions = find_contributions(folder, record, project.folder)
+    contributions = find_contributions(folder, record, project.state, project.folder)
     return Sources(
         spec=spec,
         spec_file=find_evidence(project.spec_path, project.folder),
@@ -113,25 +108,6 @@ def read_sources(project: Project, run: str) -> Sources:
 def _list_committed(project: Project, plan: Plan) -> list[str]:
     """Return what a commit must hold for the same image: spec, lock and source."""
     return [project.spec_path.name, project.lock_path.name, *(one.path for one in plan.source)]
-
-
-def find_contributions(folder: Path, record: RunRecord, project: Path) -> tuple[Contributions, Evidence] | None:
-    """Return what the run left as its variables' contributions, as long as that is still what it left."""
-    output = folder / "output"
-    recorded = {file.path: file.sha256 for file in record.outputs}
-    names = (CONTRIBUTIONS_FILE, CONTRIBUTIONS_META)
-    present = [name for name in names if name in recorded and (output / name).is_file()]
-    for name in present:
-        if hash_file(output / name) != recorded[name]:
-            raise UsageError(f"{name} of run {record.id} was changed since", hint="run again, or name another run")
-    meta = output / CONTRIBUTIONS_META if CONTRIBUTIONS_META in present else None
-    found = _read_contributions(output / CONTRIBUTIONS_FILE, meta) if present else None
-    return (found, find_evidence(output / present[0], project)) if found else None
-
-
-def _read_contributions(csv: Path, meta: Path | None) -> Contributions | None:
-    # Until there is a reader: nothing is said of what cannot be read.
-    return None
 
 
 def init_declared(project: Project, *, force: bool) -> Path:

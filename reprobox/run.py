@@ -76,6 +76,8 @@ class RunRequest:
     """Makes the limits of a run in this folder, where the program is a stranger's; they go before the spec's own."""
     inputs: Mapping[str, Path] = field(default_factory=dict)
     """Where inputs are that are not where the spec says."""
+    mounts: tuple[Mount, ...] = ()
+    """Take the place of inputs that have the same target, or of files in them."""
 
 
 def run_image(
@@ -202,7 +204,7 @@ def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> Conta
         },
         user=f"{uid}:{gid}",
         mounts=(
-            *inputs,
+            *{mount.target: mount for mount in (*inputs, *request.mounts)}.values(),
             *_mount_contract(request, folder),
             Mount(folder / "output", "/output", read_only=False),
             Mount(folder / "record", RECORD_TARGET, read_only=False),

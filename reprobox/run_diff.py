@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
 
+from reprobox.contributions.agreement import MEANING, Comparison
+from reprobox.contributions.runs import compare_folders
 from reprobox.outcomes import JsonObject
 from reprobox.record_diff import Fact, compare_circumstances, compare_cpu_flags
 from reprobox.records import RunRecord, Suspect
@@ -66,6 +68,8 @@ class RunDiff:
     metrics: tuple[MetricDiff, ...]
     suspects: tuple[Suspect, ...]
     """What either runtime noted, the most frequent first."""
+    contributions: Comparison | None = None
+    """How far the contributions of variables agree, where both runs left some; ``same`` does not depend on it."""
 
     @property
     def traced(self) -> bool:
@@ -97,6 +101,7 @@ class RunDiff:
             "metrics": [asdict(metric) for metric in self.metrics],
             "exit_codes": [self.a.exit_code, self.b.exit_code],
             "suspects": [asdict(suspect) for suspect in self.suspects],
+            "contributions": {**asdict(self.contributions), "meaning": MEANING} if self.contributions else None,
         }
         return {key: _name_infinities(value) for key, value in found.items()}
 
@@ -118,6 +123,7 @@ def compare_runs(a: Run, b: Run) -> RunDiff:
         outputs=tuple(_compare_outputs(a, b)),
         metrics=tuple(_compare_metrics(record_a.metrics, record_b.metrics)),
         suspects=_merge_suspects(record_a, record_b),
+        contributions=compare_folders(folder_a / "output", folder_b / "output"),
     )
 
 

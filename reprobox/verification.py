@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from reprobox.compare.model import Tolerance
+from reprobox.contributions.agreement import MEANING, Comparison
 from reprobox.errors import UsageError
 from reprobox.pins import Promise
 from reprobox.records import RunRecord
@@ -93,6 +94,8 @@ class Verification:
     """What level ``portable`` holds the image to; "" at any other level."""
     promises: tuple[Promise, ...]
     """What that says of other processors: runs on one prove nothing about it."""
+    contributions: tuple[tuple[str, Comparison], ...] = ()
+    """Run -> how far its contributions agree with those of the run it is compared with, where both have some."""
 
     def to_json(self) -> JsonObject:
         """Return what is kept, and what ``verify --json`` prints; numbers that JSON lacks are texts."""
@@ -123,6 +126,7 @@ class Verification:
             "cost": _cost_to_json(self.cost, record) if self.cost and record else None,
             "cpu": self.cpu or None,
             "promises": [asdict(one) for one in self.promises],
+            "contributions": [{"run": run, **asdict(one), "meaning": MEANING} for run, one in self.contributions],
         }
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from reprobox.compare import FileComparison, Result, Tolerance, compare_files
+from reprobox.contributions.agreement import Comparison, describe_comparison, find_least
+from reprobox.contributions.runs import compare_folders
 from reprobox.diff_text import describe_first
 from reprobox.engines.base import Runner
 from reprobox.errors import Interrupted, ReproboxError, UsageError
@@ -101,6 +103,7 @@ class _Session:
         ordered = [self._rows[number] for number in sorted(self._rows)]
         rows = tuple(row for row in ordered if not row.off)
         judgement, comparisons = self._judge(rows)
+        contributions = self._compare_contributions(rows) if comparisons else ()
         parted = judgement.verdict in (Verdict.DIFFERENT, Verdict.NOT_COMPARABLE)
         return Verification(
             id=self._path.stem,
@@ -115,10 +118,11 @@ class _Session:
             first_stage=self._find_first_stage(comparisons) if parted else "",
             first_step=self._find_first_step(rows, comparisons) if parted and request.run.trace else "",
             suspects=self._rank_suspects(rows) if parted else (),
-            notes=tuple(self._list_notes(rows)),
+            notes=(*self._list_notes(rows), *_describe_contributions(contributions)),
             cost=_measure_cost(ordered),
             cpu=request.run.plan.cpu,
             promises=request.promises,
+            contributions=contributions,
         )
 
     def keep(self, verification: Verification) -> None:
@@ -172,6 +176,11 @@ class _Session:
                 return describe_first(compare_runs((reference.folder, reference.record), (row.folder, row.record)))
         return ""
 
+    def _compare_contributions(self, rows: tuple[Row, ...]) -> tuple[tuple[str, Comparison], ...]:
+        reference, others = self._choose_reference(rows)
+        found = [(row.record.id, compare_folders(reference.folder / "output", row.folder / "output")) for row in others]
+        return tuple((run, one) for run, one in found if one is not None)
+
     def _rank_suspects(self, rows: tuple[Row, ...]) -> tuple[RankedSuspect, ...]:
         run = self._request.run
         earlier = (self._request.reference[1],) if self._request.reference else ()
@@ -191,6 +200,12 @@ class _Session:
             if one.cpu_model != other.cpu_model:
                 notes.append(f"the earlier run had another processor: {one.cpu_model} against {other.cpu_model}")
         return notes
+
+
+def _describe_contributions(found: tuple[tuple[str, Comparison], ...]) -> list[str]:
+    least = find_least([one for _, one in found])
+    many = f" (the least of {len(found)} comparisons)" if len(found) > 1 and least.agreements else ""
+    return [f"{line}{many}" for line in describe_comparison(least)]
 
 
 def find_reference(name: str, state: Path) -> Ran:

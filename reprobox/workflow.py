@@ -128,12 +128,12 @@ def run_project(
     from reprobox.run import run_image
 
     ready = prepare_run(project, settings, gpus=gpus, stage=stage, command=command)
-    request = _go_on_from(ready.request, earlier, settings.reporter) if stage else ready.request
+    request = go_on_from(ready.request, earlier, settings.reporter) if stage else ready.request
     folder, record = run_image(request, ready.place.engine, _stream_output(quiet_stdout))
     return RunOutcome(folder, record, request.image)
 
 
-def _go_on_from(request: RunRequest, named: str, reporter: Reporter) -> RunRequest:
+def go_on_from(request: RunRequest, named: str, reporter: Reporter) -> RunRequest:
     """Let a stage on its own start with what the stages before it left, and say where that comes from."""
     from reprobox.earlier import EarlierRequest, describe_earlier, find_earlier_run
 

@@ -1,10 +1,10 @@
 """Fit the forest and write what each feature contributed."""
 
-import csv
 from pathlib import Path
 
 import joblib
 import numpy as np
+from reprobox_runtime import contributions
 from sklearn.ensemble import RandomForestClassifier
 
 OUTPUT = Path("/output")
@@ -16,8 +16,5 @@ with np.load(OUTPUT / "table.npz") as table:
 
 joblib.dump(forest, OUTPUT / "model.joblib")
 order = np.argsort(-forest.feature_importances_, kind="stable")
-with (OUTPUT / "contributions.csv").open("w", newline="") as stream:
-    writer = csv.writer(stream)
-    writer.writerow(["feature", "contribution"])
-    writer.writerows((features[index], repr(float(forest.feature_importances_[index]))) for index in order)
+contributions.from_sklearn(forest, features)
 print("largest contributions:", ", ".join(features[index] for index in order[:3]))

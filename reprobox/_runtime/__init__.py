@@ -5,7 +5,8 @@ Another country: standard library only, Python 3.6 syntax, nothing imported from
 loaded before ``site``, may be imported here: anything else would cost start-up time, and would hide a module of the
 same name in the user's own folder.
 
-The two functions here are all that a user's program may call; ``docs/divergence.md`` has them.
+The two functions here, which ``docs/divergence.md`` has, and the module ``contributions`` are all that a user's program
+may call.
 """
 
 

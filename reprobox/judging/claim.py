@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from reprobox.judging.contest import Contest, Metric
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Score
+from reprobox.judging.scoring import find_metrics
 from reprobox.metrics import read_metrics
 from reprobox.statistics import place_claim, summarize
 
@@ -14,9 +15,10 @@ CLAIM_FOLDER = "reprobox/claim"
 _MOST_SCORES = 20
 
 
-def read_claimed_metrics(entry: Entry) -> dict[str, float]:
+def read_claimed_metrics(contest: Contest, entry: Entry) -> dict[str, float]:
     """Return the claim's metrics: by the outputs that are there, and by the record where those have none."""
-    return {**entry.claim.metrics, **read_metrics(entry.folder / CLAIM_FOLDER)}
+    said = {**entry.claim.metrics, **read_metrics(entry.folder / CLAIM_FOLDER)}
+    return find_metrics(contest, entry.folder / CLAIM_FOLDER, tuple(file.path for file in entry.claim.outputs), said)
 
 
 def score_claim(
@@ -45,6 +47,7 @@ def _score(
     metric = contest.metric if contest.metric and contest.metric.name == name else None
     return Score(
         metric=name,
+        computed=contest.labels is not None,
         claimed=claimed[name],
         judged=score,
         band=(band.low, band.high) if band else None,

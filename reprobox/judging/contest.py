@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from reprobox.compare.model import Tolerance
+from reprobox.contributions.scores import METRICS
 from reprobox.errors import Problem, SpecError, UsageError
 from reprobox.spec.paths import read_input_name
 from reprobox.spec.quantities import read_duration, read_size
@@ -24,6 +25,7 @@ from reprobox.spec.values import (
     read_table,
     read_text,
     shorten,
+    suggest,
 )
 from reprobox.spec.yaml_nodes import MAX_BYTES, Position, decode_text, parse_nodes
 
@@ -69,7 +71,12 @@ class Contest:
     """``None``: the same content, or different."""
     metric: Metric | None = None
     predictions: str = ""
-    """The output that holds them; empty: what the stage ``predict`` leaves."""
+    """The output that holds them; empty: the likeliest by its name."""
+    predictions_column: str = ""
+    """Empty: by its name and place."""
+    labels: Path | None = None
+    """The true labels, which no program sees: with them the score is computed here."""
+    labels_column: str = ""
     runs: int = 2
     seeds: int = 5
     """How many fresh seeds are tried where the claim was not met; 0: none."""
@@ -98,10 +105,27 @@ def read_contest(path: Path) -> Contest:
     if "contest" not in top.entries():
         top.report_missing("contest", f"write 'contest: {CONTEST_SCHEMA}', the version of the format")
     values = read_fields(top, _readers(path.parent))
+    _check_labels(top, values)
     if problems:
         raise SpecError(tuple(problems))
     values.pop("contest", None)
     return Contest(**values)  # type: ignore[arg-type]
+
+
+def _check_labels(top: Value, values: Mapping[str, object]) -> None:
+    """Report labels for a score that cannot be computed from them."""
+    labels = top.entries().get("labels")
+    if labels is None or values.get("labels") is None:
+        return
+    metric = values.get("metric")
+    if not isinstance(metric, Metric):
+        labels.report("labels are for a metric", "write 'metric: {name: accuracy}'")
+    elif metric.name not in METRICS:
+        hint = suggest(metric.name, METRICS) or f"there are {', '.join(METRICS)}; without labels, what programs print"
+        labels.report(f"{shorten(metric.name)} is no metric that can be computed from labels", hint)
+    elif METRICS[metric.name].larger_is_better != metric.higher_is_better:
+        better = "higher" if METRICS[metric.name].larger_is_better else "lower"
+        labels.report(f"{metric.name} is better {better}", f"write 'metric: {{name: {metric.name}, better: {better}}}'")
 
 
 def _readers(folder: Path) -> dict[str, Reader[object]]:
@@ -111,6 +135,9 @@ def _readers(folder: Path) -> dict[str, Reader[object]]:
         "tolerance": _read_tolerance,
         "metric": _read_metric,
         "predictions": partial(read_text, expected="the name of an output, such as predictions.csv"),
+        "predictions_column": partial(read_text, expected="a column's name", verbatim=True),
+        "labels": partial(_read_path, folder=folder),
+        "labels_column": partial(read_text, expected="a column's name", verbatim=True),
         "runs": partial(read_integer, low=1, high=1000),
         "seeds": partial(read_integer, low=0, high=10_000),
         "inputs": partial(read_table, read_entry=partial(_read_input, folder=folder)),
@@ -151,8 +178,12 @@ def _read_limits(value: Value) -> Limits | None:
 
 
 def _read_input(name: str, value: Value, folder: Path) -> Path | None:
+    return _read_path(value, folder) if read_input_name(value, name) else None
+
+
+def _read_path(value: Value, folder: Path) -> Path | None:
     text = read_text(value, "a file or folder", verbatim=True)
-    if text is None or not read_input_name(value, name):
+    if text is None:
         return None
     path = folder / text
     if not path.exists():

@@ -68,6 +68,8 @@ def judge_bundle(
     Raises ``BundleError`` for one that is refused, ``EngineError`` where the sandbox itself cannot be had.
     """
     contest, engine, settings = options.contest, bench.engines[0], bench.settings
+    # Nobody else's: what strangers leave here may be programs that run as their owner.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     heading, signer = open_heading(path, contest, options.allowed)
     unpack_files(path, heading, folder / _BUNDLE_FOLDER, settings)
     entry = identify(heading.manifest, folder / _BUNDLE_FOLDER, LayerStore(settings.cache))

@@ -64,6 +64,8 @@ class Score:
     """The claimed score, the judge's, and where other seeds put it."""
 
     metric: str
+    computed: bool
+    """Whether the judge computed it from predictions and labels; else it is what programs say of themselves."""
     claimed: float
     judged: float | None
     band: tuple[float, float] | None

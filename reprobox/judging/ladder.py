@@ -16,6 +16,7 @@ from reprobox.judging.contest import Contest
 from reprobox.judging.ending import explain_failure
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Judgement, Outcome
+from reprobox.judging.scoring import find_metrics
 from reprobox.judging.seeds import SeedRuns, measure_agreement
 from reprobox.judging.trail import Trail
 from reprobox.outputs import select_outputs
@@ -133,7 +134,7 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
     )
     trail.circumstances = compare_circumstances(entry.claim, record)
     trail.notes += list_copies(entry)
-    trail.scores = score_claim(contest, read_claimed_metrics(entry), record.metrics)
+    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(contest, made[0]))
     if judgement.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
         answer = f"{judgement.agreeing} of {judgement.runs} runs left the claimed content"
         if judgement.verdict is Verdict.EQUIVALENT:
@@ -162,12 +163,18 @@ def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
     seeds = choose_seeds(entry.plan.seed, contest.seeds)
     fresh = SeedRuns(tuple(_run(given, tuple(reseed_request(given.request, entry.lock, seed) for seed in seeds))))
     trail.agreement = measure_agreement(entry, contest, made[0], fresh.complete)
-    trail.scores = score_claim(contest, read_claimed_metrics(entry), made[0][1].metrics, fresh.metrics)
+    fresh_metrics = tuple(_score(contest, one) for one in fresh.complete)
+    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(contest, made[0]), fresh_metrics)
     if fresh.unmoved(made[0][1]):
         trail.notes.append("other seeds give the very same outputs: the result does not depend on the seed")
     verdict, answer = fresh.judge(trail.scores)
     trail.reach(4, SEEDS, Outcome.PASSED if verdict is Verdict.CONSISTENT else Outcome.FAILED, answer)
     return trail.close(verdict, f"{differs}; {answer}")
+
+
+def _score(contest: Contest, ran: Ran) -> dict[str, float]:
+    folder, record = ran
+    return find_metrics(contest, folder, tuple(file.path for file in record.outputs), record.metrics)
 
 
 def _run(given: Climb, requests: tuple[RunRequest, ...]) -> list[Ran]:

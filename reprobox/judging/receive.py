@@ -60,9 +60,10 @@ def provide_image(path: Path, entry: Entry, engine: Engine, settings: Settings, 
     Its layers come from the bundle, and those that a thin one leaves out from the cache; with ``rebuild`` all are made
     anew from spec, lock and source, and have to be the same.
     """
-    if rebuild:
-        _rebuild(entry, engine, settings)
+    # Never a name that the entrant chose: another image may have it here.
     tag = f"reprobox-judge/{entry.manifest.image_digest.partition(':')[2][:32]}:latest"
+    if rebuild:
+        _rebuild(entry, tag, engine, settings)
     reader = _Layers(BundleLayers(path, entry.manifest), LayerStore(settings.cache), entry.manifest)
     with show_tasks(settings.reporter, "load") as show:
         image = load_image(engine, replace(entry.image, layers=reader.layers), tag, reader, partial(show, path.name))
@@ -70,12 +71,12 @@ def provide_image(path: Path, entry: Entry, engine: Engine, settings: Settings, 
     return image, replace(entry, notes=notes)
 
 
-def _rebuild(entry: Entry, engine: Engine, settings: Settings) -> None:
+def _rebuild(entry: Entry, tag: str, engine: Engine, settings: Settings) -> None:
     with show_activity(settings.reporter, "make the image anew"):
-        built = build_plan(entry.plan, entry.folder / PROJECT, engine, settings)
-    engine.remove_image(built.tag)
+        built = build_plan(entry.plan, entry.folder / PROJECT, engine, settings, tag)
     if built.image.config_digest == entry.manifest.image_digest:
         return
+    engine.remove_image(tag)
     pairs = zip(built.image.layers, entry.image.layers, strict=False)
     which = next((theirs.what for ours, theirs in pairs if ours.diff_id != theirs.diff_id), "their number")
     raise refuse(f"made anew from its spec, lock and source, its image is another one: {which!r} differs")

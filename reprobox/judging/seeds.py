@@ -28,11 +28,6 @@ class SeedRuns:
         """Those that ended well."""
         return tuple(one for one in self.made if not is_failed(one[1]))
 
-    @property
-    def metrics(self) -> tuple[dict[str, float], ...]:
-        """The metrics of each."""
-        return tuple(record.metrics for _, record in self.complete)
-
     def unmoved(self, run: RunRecord) -> bool:
         """Whether every seed left what ``run`` left with its own."""
         return bool(self.complete) and all(record.outputs == run.outputs for _, record in self.complete)

@@ -46,7 +46,7 @@ def _describe_score(score: Score) -> Iterator[str]:
     text = f"score    {escape_unprintable(score.metric)}: claimed {score.claimed:.6g}, here {judged}"
     if score.band:
         text += f"; {score.seeds} other seeds: {score.band[0]:.6g} … {score.band[1]:.6g}"
-    yield text
+    yield text + ("; computed from predictions and labels" if score.computed else "; as the programs say it")
     if score.rank_claimed is not None and score.rank_judged is not None:
         change = "the same" if score.rank_claimed == score.rank_judged else f"{score.rank_judged} by the judge's run"
         yield f"         rank {score.rank_claimed} by the claim, {change}"

@@ -75,12 +75,12 @@ def _check_contributions(report: Report) -> Found:
 
 
 def _check_ranks(rows: list[Report], path: str) -> Found:
-    """Ranks count from 1 within what can be compared: one model, method and kind of importance."""
-    groups: dict[tuple[str, ...], list[Report]] = {}
+    """Ranks count from 1 within a model."""
+    models: dict[str, list[Report]] = {}
     for row in rows:
-        groups.setdefault((row["model_id"], row["method"], row["importance_type"], row["data_split"]), []).append(row)
-    for group, found in groups.items():
-        name = ", ".join(part for part in group if part)
+        models.setdefault(row["model_id"], []).append(row)
+    for model, found in models.items():
+        name = model or "the variables"
         if not _are_ranks(found):
             yield path, f"the ranks of {name} are not 1 to {len(found)}"
         twice = [feature for feature, count in Counter(row["feature"] for row in found).items() if count > 1]
@@ -94,9 +94,10 @@ def _are_ranks(rows: list[Report]) -> bool:
     """Whether they count from 1; equal importances may share a rank, which then leaves some out."""
     firsts: dict[int, float] = {}
     for place, row in enumerate(sorted(rows, key=lambda row: row["rank"]), 1):
-        if row["rank"] != place and firsts.get(row["rank"]) != row["importance"]:
+        # Where the sign is a direction, the size alone is ranked.
+        if row["rank"] != place and firsts.get(row["rank"]) != abs(row["importance"]):
             return False
-        firsts.setdefault(row["rank"], row["importance"])
+        firsts.setdefault(row["rank"], abs(row["importance"]))
     return True
 
 

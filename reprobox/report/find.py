@@ -106,7 +106,7 @@ def find_verification(state: Path, record: RunRecord, project: Path) -> Verifica
 
     found = []
     for path in state.glob("verify/*.json"):
-        data = _read_object(path)
+        data = read_object(path)
         if data.get("schema_version") == VERIFY_SCHEMA and _is_same(data, record):
             found.append((str(data.get("started")), path, data))
     for _, path, data in sorted(found, key=lambda item: item[:2], reverse=True):
@@ -170,7 +170,8 @@ def find_sweep(state: Path, record: RunRecord, project: Path) -> tuple[SweepReco
     return read_sweep(path, fresh), find_evidence(path, project)
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one where there is none, or none that can be read."""
     try:
         if path.stat().st_size > _LARGEST:
             return {}

@@ -1,5 +1,6 @@
 """`reprobox report` in a project on disk: which run it takes, what git says, what comes out."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from reprobox.lock import sort_lock
 from reprobox.lock_text import format_lock
 from reprobox.plan import make_plan, source_digest
 from reprobox.project import list_project_source, load_lock, open_project
-from reprobox.records import EarlierRun, format_record
+from reprobox.records import EarlierRun, OutputFile, format_record
 from reprobox.report.check import check_report_file
 from reprobox.spec.load import load_spec
 from reprobox.sweep import write_sweep
@@ -229,6 +230,47 @@ class TestProofs:
         (project.state / "sweep").mkdir()
         write_sweep(project.state / "sweep" / f"{'1' * 12}.json", made_report.make_sweep(plan(project)))
         assert report()[2]["extra"]["sweep"]["seeds"] == 9
+
+
+class TestContributions:
+    TABLE = (
+        "feature,importance,method,importance_type,data_split\n"
+        "rain,2.5,gain,total_gain,train\n"
+        "sun,1,gain,total_gain,train\n"
+    )
+
+    def add_run(self, project, text=TABLE):
+        output = OutputFile("contributions.csv", hashlib.sha256(text.encode()).hexdigest(), len(text))
+        record = add_run(project, "run", outputs=(output,))
+        path = project.state / "runs" / "run" / "output" / "contributions.csv"
+        path.write_text(text)
+        return record, path
+
+    def test_those_that_the_run_left_are_shown(self, project, report):
+        self.add_run(project)
+        found = report()[2]
+        assert [(row["rank"], row["feature"]) for row in found["i_contributions"]["rows"]] == [(1, "rain"), (2, "sun")]
+        assert found["i_contributions"]["trace"][0]["file"] == ".reprobox/runs/run/output/contributions.csv"
+        assert answers(found)["contributions"] == ("yes", "2 rows by gain")
+        assert check_report_file(project.folder / "reprobox-report" / "report.json") == ()
+
+    def test_what_was_changed_since_is_refused(self, project, report):
+        _, path = self.add_run(project)
+        path.write_text(self.TABLE.replace("2.5", "9.5"))
+        code, told, _ = report()
+        assert code == 2
+        assert "contributions.csv of run run was changed since" in told
+
+    def test_without_them_those_found_by_shuffling_the_same_image_are_shown(self, project, report):
+        record = add_run(project, "run")
+        for name, digest in (("1", record.image_digest), ("2", "sha256:" + "9" * 64)):
+            folder = project.state / "contributions" / name
+            folder.mkdir(parents=True)
+            (folder / "contributions.csv").write_text(self.TABLE.replace("gain,", f"permutation {name},"))
+            (folder / "permutation.json").write_text(
+                json.dumps({"image_digest": digest, "seed": record.seed, "started": name})
+            )
+        assert answers(report()[2])["contributions"] == ("yes", "2 rows by permutation 1")
 
 
 class TestFormats:

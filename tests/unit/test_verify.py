@@ -346,3 +346,20 @@ def test_options_that_make_no_sense(changes, message):
     options.check()
     with pytest.raises(UsageError, match=message):
         replace(options, **changes).check()
+
+
+def test_contributions_are_compared_by_their_order(verify):
+    head = "feature,importance,method,importance_type,data_split\n"
+    tables = [
+        head + "".join(f"{name},{value},gain,total_gain,train\n" for name, value in zip("abc", values, strict=True))
+        for values in ((3, 2, 1), (3, 2, 1.5), (2, 3, 1))
+    ]
+    found = verify(writing("contributions.csv", *tables), runs=3).found
+    assert "contributions: Spearman 0.5, top 3: 3 the same (the least of 2 comparisons)" in found.notes
+    assert [one["agreements"][0]["spearman"] for one in found.to_json()["contributions"]] == [1, 0.5]
+
+
+def test_runs_without_contributions_say_nothing_of_them(verify):
+    found = verify(writing("m.json", "{}")).found
+    assert found.to_json()["contributions"] == []
+    assert found.notes == ()

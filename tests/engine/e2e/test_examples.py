@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from program import call_program
 
+from reprobox.contributions.runs import read_folder
+
 pytestmark = pytest.mark.network
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -103,9 +105,10 @@ def check_sequence(output, log):
 
 
 def check_tabular(output, log):
-    rows = read_table(output / "contributions.csv")
-    assert len(rows) == 30
-    assert sum(float(row["contribution"]) for row in rows) == pytest.approx(1)
+    contributions = read_folder(output)
+    assert len(contributions.rows) == 30
+    assert contributions.sum_to_one
+    assert contributions.library == "sklearn 1.9.1"
     assert json.loads((output / "metrics.json").read_text())["accuracy"] > 0.9
 
 
