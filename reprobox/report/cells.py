@@ -98,7 +98,8 @@ class Reader:
         """Return the value at a path; ``null`` and nothing are said in words."""
         value, name = self.find(path), path.rpartition(".")[2]
         if value is None or value in ("", []):
-            word = unknown if value is None and name not in self.absent else "none"
+            # In a table a dash is enough.
+            word = unknown if unknown == "nothing" or (value is None and name not in self.absent) else "none"
             return Cell(self.language[f"word.{word}"], path, json.dumps(value), known=False)
         return Cell(show(value, self.language), path, json.dumps(value, ensure_ascii=False), name in CODE_FIELDS)
 

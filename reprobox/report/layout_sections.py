@@ -16,6 +16,7 @@ from reprobox.report.cells import (
     show_text,
 )
 from reprobox.report.document import Bar, Bars, Block, Cell, Facts, Paragraphs
+from reprobox.report.json_text import Json
 from reprobox.report.tree import draw_tree
 
 _MOST_BARS = 20
@@ -71,12 +72,27 @@ def lay_out_contributions(reader: Reader) -> Iterator[Block]:
         )
     else:
         yield _draw_contributions(reader)
-        yield reader.table("contributions", "i_contributions.rows", _CONTRIBUTIONS, "i_contributions")
-        fields = (("library", show_text), ("sign", show_text), ("sum_to_one", show_flag))
-        yield reader.facts("contributions_about", "i_contributions", fields)
+        same = [column for column in _CONTRIBUTIONS[3:] if _says_one_thing(section["rows"], column[0])]
+        columns = [column for column in _CONTRIBUTIONS if column not in same]
+        yield reader.table("contributions", "i_contributions.rows", columns, "i_contributions")
+        yield _describe_contributions(reader, same)
         if section["weights"]:
             yield reader.mapping("weights", "i_contributions.weights", "i_contributions", show_number)
     yield reader.statement("feature_selection", "i_contributions.feature_selection")
+
+
+def _says_one_thing(rows: list[Json], name: str) -> bool:
+    """Whether a column is the same in all rows, so that it needs none."""
+    return all(row[name] == rows[0][name] for row in rows)
+
+
+def _describe_contributions(reader: Reader, same: Columns) -> Facts:
+    """Return what is true of all of them, what their table need not repeat included."""
+    fields = (("library", show_text), ("sign", show_text), ("sum_to_one", show_flag))
+    facts = reader.facts("contributions_about", "i_contributions", fields)
+    said = [(name, show) for name, show in same if reader.find(f"i_contributions.rows.0.{name}") not in (None, "")]
+    rows = tuple((reader.label(name), reader.cell(f"i_contributions.rows.0.{name}", show)) for name, show in said)
+    return Facts(facts.title, facts.source, (*rows, *facts.rows))
 
 
 _CONTRIBUTIONS = (
