@@ -27,6 +27,7 @@ from reprobox.cli_compat import compat_command
 from reprobox.cli_contributions import contributions_command
 from reprobox.cli_diff import diff_command
 from reprobox.cli_judge import judge_command
+from reprobox.cli_report import report_command
 from reprobox.cli_sweep import sweep_command
 from reprobox.cli_verify import verify_command
 from reprobox.errors import UsageError
@@ -161,6 +162,7 @@ app.command("verify")(verify_command)
 app.command("diff")(diff_command)
 app.command("sweep")(sweep_command)
 app.command("contributions")(contributions_command)
+app.command("report")(report_command)
 app.command("compat")(compat_command)
 app.command("export")(export_command)
 app.command("inspect")(inspect_command)

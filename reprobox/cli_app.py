@@ -17,8 +17,8 @@ from reprobox.failure import report_failure
 from reprobox.streams import write_line
 
 if TYPE_CHECKING:
+    from reprobox.project import Project
     from reprobox.settings import Settings
-    from reprobox.workflow import Project
 
 
 class _Boundary(TyperGroup):
@@ -91,7 +91,7 @@ def open_spec(spec: Path, engine: str = "", python: str = "") -> tuple[Project, 
     """Return a spec's places and what the outside world gives a command."""
     from dataclasses import replace
 
-    from reprobox.workflow import open_project
+    from reprobox.project import open_project
 
     if engine not in ("", "local"):
         hint = "say local, or leave it out: DOCKER_HOST and the Docker context name a container engine"

@@ -20,6 +20,7 @@ from reprobox.errors import UsageError
 from reprobox.files import make_folder_atomic
 from reprobox.outcomes import JsonObject
 from reprobox.permutation import Permutation, Permuted, Watch, permute
+from reprobox.project import Project, open_project
 from reprobox.record_text import RECORD_FILE, find_run
 from reprobox.records import EarlierRun
 from reprobox.reporting import Reporter
@@ -28,7 +29,7 @@ from reprobox.settings import Settings
 from reprobox.spec.load import load_spec
 from reprobox.spec.model import Spec
 from reprobox.spec.values import suggest
-from reprobox.workflow import Project, go_on_from, open_project, prepare_run
+from reprobox.workflow import go_on_from, prepare_run
 
 PERMUTATION_SCHEMA = 1
 PREDICT = "predict"

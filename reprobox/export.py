@@ -11,7 +11,7 @@ from reprobox.build import build_plan
 from reprobox.bundle.compression import Compression
 from reprobox.bundle.contents import Contents, Sources, choose_contents, list_evidence
 from reprobox.bundle.manifest import format_manifest
-from reprobox.bundle.model import REPORT_FOLDER, SUFFIX
+from reprobox.bundle.model import SUFFIX
 from reprobox.bundle.signature import sign
 from reprobox.bundle.write import write_bundle
 from reprobox.context import format_dockerfile, format_requirements
@@ -24,6 +24,7 @@ from reprobox.record_text import RECORD_FILE, find_run, read_record
 from reprobox.records import RunRecord
 from reprobox.reporting import show_tasks
 from reprobox.settings import Settings
+from reprobox.source import REPORT_FOLDER
 from reprobox.spec.model import Spec
 from reprobox.sweep import sweep_id
 

@@ -11,8 +11,9 @@ from reprobox.gpus.driver import read_driver
 from reprobox.host import read_host
 from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
 from reprobox.judging.judgement import Judgement, Rung
+from reprobox.project import Project
 from reprobox.settings import Settings
-from reprobox.workflow import Project, plan_project
+from reprobox.workflow import plan_project
 
 
 def export_project(project: Project, settings: Settings, options: ExportOptions) -> Exported:

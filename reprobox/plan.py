@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from reprobox.backend_variables import list_backend_variables, merge_variables
@@ -142,6 +142,18 @@ def plan_stages(spec: Spec) -> tuple[StagePlan, ...]:
         return ()
     named = (("prepare", spec.stages.prepare), ("train", spec.stages.train), ("predict", spec.stages.predict))
     return tuple(StagePlan(name, stage.command, stage.outputs) for name, stage in named if stage is not None)
+
+
+def source_digest(source: Iterable[SourceFile]) -> str:
+    """Return one sha256 over the names, kinds and contents of the source: ``inputs.hash_folder`` of the same files."""
+    ordered = sorted((f"./{one.path}".encode("utf-8", "surrogateescape"), one) for one in source)
+    files = [f"{one.sha256}  ".encode() + name + b"\0" for name, one in ordered if not one.link]
+    links = []
+    for name, one in ordered:
+        if one.link:
+            target = one.link.encode("utf-8", "surrogateescape")
+            links.append(b"link %d %s  %s\0" % (len(target), target, name))
+    return hashlib.sha256(b"".join([*files, *sorted(links)])).hexdigest()
 
 
 def spec_digest(spec: Spec) -> str:

@@ -159,6 +159,8 @@ class RunRecord:
     """What the run's ``/output`` held when it started; ``None``: nothing."""
     gpus: tuple[Gpu, ...] = ()
     """Those that the run was given; empty: it ran on the CPU."""
+    source_sha256: str = ""
+    """Of the source in the image, as ``plan.source_digest`` has it; empty in records that did not always have it."""
 
 
 def format_record(record: RunRecord) -> str:

@@ -19,7 +19,7 @@ from reprobox.gpus.selection import choose_gpus
 from reprobox.gpus.slowdowns import Slowdowns, list_slowdowns, read_slowdowns
 from reprobox.metrics import read_metrics
 from reprobox.outputs import copy_outputs, find_missing, list_outputs, walk_tree
-from reprobox.plan import Plan, StagePlan
+from reprobox.plan import Plan, StagePlan, source_digest
 from reprobox.records import (
     RECORD_SCHEMA,
     EarlierRun,
@@ -351,6 +351,7 @@ def _make_record(
         suspects=merge_suspects(runtime),
         metrics=read_metrics(folder),
         earlier=request.earlier,
+        source_sha256=source_digest(plan.source),
     )
 
 

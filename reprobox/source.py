@@ -16,6 +16,10 @@ from reprobox.files import UNFINISHED
 from reprobox.plan import SourceFile
 from reprobox.spec.model import Spec
 
+DECLARED_FILE = "report.yaml"
+"""What a person says for the report: beside the spec, and no part of the source."""
+REPORT_FOLDER = "reprobox-report"
+"""Where a project's report is, beside its spec; no part of the source either."""
 IGNORE_FILES = (".gitignore", ".dockerignore", ".reproboxignore")
 ALWAYS_IGNORED = (
     ".git/",
@@ -30,7 +34,7 @@ ALWAYS_IGNORED = (
     f"*{UNFINISHED}",
     # What is made of an image is no part of it.
     "*.reprobox",
-    "/reprobox-report/",
+    f"/{REPORT_FOLDER}/",
 )
 
 

@@ -14,17 +14,16 @@ from reprobox import __version__
 from reprobox.checks import check_locked_seed, find_unpublished, warn_of_gaps
 from reprobox.errors import LockError, SpecError, UsageError
 from reprobox.files import write_atomic
-from reprobox.layers.model import LAYER_FORMAT
-from reprobox.lock import Lock, describe_changes, lock_digest, stale_keys
-from reprobox.lock_text import format_lock, parse_lock
+from reprobox.lock import Lock, describe_changes, lock_digest
+from reprobox.lock_text import format_lock
 from reprobox.outcomes import BuildOutcome, DoctorOutcome, LockOutcome, RunOutcome
 from reprobox.pins import list_promises
 from reprobox.plan import Plan, StagePlan, make_plan
+from reprobox.project import Project, list_project_source, load_lock, read_lock_if_there, read_project_requirements
 from reprobox.reporting import Reporter
 from reprobox.settings import Settings
-from reprobox.source import list_source
 from reprobox.spec.load import load_spec, read_spec
-from reprobox.spec.model import Determinism, Level, Spec
+from reprobox.spec.model import Determinism, Level
 from reprobox.spec.positions import LoadedSpec
 from reprobox.streams import write_bytes
 
@@ -34,28 +33,6 @@ if TYPE_CHECKING:
     from reprobox.sweep import SeedRun
     from reprobox.sweep_report import SweepOutcome
     from reprobox.verification import Row, Verification, VerifyOptions
-
-
-REPORT_FILE = "report.yaml"
-"""What a person declares for the report; editing it changes no image."""
-
-
-@dataclass(frozen=True)
-class Project:
-    """A spec and the places that go with it."""
-
-    spec_path: Path
-    folder: Path
-    lock_path: Path
-    state: Path
-    """``.reprobox``: runs and whatever else is made here."""
-
-
-def open_project(path: Path) -> Project:
-    """Find the places of a spec, given by file or by folder."""
-    spec_path = path / "spec.yaml" if path.is_dir() else path
-    folder = spec_path.absolute().parent
-    return Project(spec_path, folder, spec_path.with_suffix(".lock"), folder / ".reprobox")
 
 
 def init_project(folder: Path, *, force: bool) -> Path:
@@ -81,7 +58,7 @@ def lock_project(project: Project, settings: Settings, *, upgrade: bool = False)
     from reprobox.locking import resolve_spec
 
     loaded = _load_possible_spec(project)
-    old = _read_lock_if_there(project)
+    old = read_lock_if_there(project)
     try:
         lock = resolve_spec(
             loaded.spec,
@@ -89,7 +66,7 @@ def lock_project(project: Project, settings: Settings, *, upgrade: bool = False)
             old,
             settings,
             lambda: connect(settings.environ),
-            requirement_text=_requirement_text(project, loaded.spec),
+            requirement_text=read_project_requirements(project, loaded.spec),
             upgrade=upgrade,
         )
     except LockError as exc:
@@ -299,25 +276,6 @@ def examine_machine(settings: Settings) -> DoctorOutcome:
     return DoctorOutcome((*findings, local, *try_places(settings, Path.cwd())), info)
 
 
-def load_lock(project: Project, spec: Spec) -> Lock:
-    """Read the lock; raise ``LockError`` when it is missing or does not fit the spec, naming the key."""
-    lock = _read_lock_if_there(project)
-    if lock is None:
-        raise LockError(f"{project.lock_path} is not there", hint=f"run `reprobox lock {project.spec_path}`")
-    stale = stale_keys(lock, spec, _requirement_text(project, spec))
-    if stale:
-        raise LockError(
-            f"{project.lock_path} is stale: {', '.join(stale)} changed in {project.spec_path} since it was made",
-            hint=f"run `reprobox lock {project.spec_path}` and look at what it says changed",
-        )
-    if lock.layer_format != LAYER_FORMAT:
-        raise LockError(
-            f"{project.lock_path} is for layer format {lock.layer_format}, and this reprobox writes {LAYER_FORMAT}",
-            hint=f"for the image it was made for, install reprobox {lock.reprobox}; for a new one, lock again",
-        )
-    return lock
-
-
 @dataclass(frozen=True)
 class Planned:
     """A spec with a lock that fits it, and what they come to."""
@@ -341,8 +299,7 @@ def plan_project(project: Project, settings: Settings) -> Planned:
             f"{project.lock_path} was made by reprobox {lock.reprobox}, this is {__version__}: the runtime inside may"
             " differ, and with it the image digest"
         )
-    source = list_source(project.folder, spec, leave_out=(project.spec_path.name, project.lock_path.name, REPORT_FILE))
-    plan = make_plan(spec, lock, source, _find_versions(settings))
+    plan = make_plan(spec, lock, list_project_source(project, spec), _find_versions(settings))
     warn_of_gaps(plan, settings.reporter)
     return Planned(loaded, lock, plan)
 
@@ -362,26 +319,6 @@ def _load_possible_spec(project: Project) -> LoadedSpec:
     if found := find_unpublished(vars(loaded.spec)):
         raise SpecError(tuple(loaded.problem(*one) for one in found))
     return loaded
-
-
-def _read_lock_if_there(project: Project) -> Lock | None:
-    try:
-        text = project.lock_path.read_text("utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as exc:
-        raise LockError(
-            f"{project.lock_path} cannot be read: {exc}", hint="restore it, or remove it and lock again"
-        ) from exc
-    return parse_lock(text, str(project.lock_path))
-
-
-def _requirement_text(project: Project, spec: Spec) -> str | None:
-    if spec.requirements is None:
-        return None
-    from reprobox.resolve.requirement_files import read_requirement_text
-
-    return read_requirement_text(project.folder / spec.requirements)
 
 
 def _choose_stages(plan: Plan, name: str) -> tuple[StagePlan, ...]:

@@ -20,7 +20,6 @@ from reprobox.bundle.model import (
     LOCK,
     PROJECT,
     REPORT,
-    REPORT_FOLDER,
     SPEC,
     BundledFile,
     BundledInput,
@@ -36,6 +35,7 @@ from reprobox.inputs import hash_file
 from reprobox.outputs import select_outputs, walk_tree
 from reprobox.plan import Plan
 from reprobox.records import OutputFile, RunRecord
+from reprobox.source import REPORT_FOLDER
 from reprobox.spec.model import Spec
 
 Data = bytes | Path

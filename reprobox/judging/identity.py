@@ -17,12 +17,12 @@ from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
 from reprobox.lock import Lock
 from reprobox.plan import Plan, make_plan
+from reprobox.project import load_lock, open_project
 from reprobox.record_text import read_record
 from reprobox.records import OutputFile, RunRecord
 from reprobox.spec.load import load_spec
 from reprobox.spec.model import Spec
 from reprobox.streams import escape_unprintable
-from reprobox.workflow import load_lock, open_project
 
 
 @dataclass(frozen=True)

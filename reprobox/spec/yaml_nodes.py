@@ -68,10 +68,10 @@ class MapNode:
 Node = ScalarNode | ListNode | MapNode
 
 
-def decode_text(data: bytes, file: str) -> str:
+def decode_text(data: bytes, file: str, kind: str = "a spec") -> str:
     """Decode a file's bytes as UTF-8 (a byte order mark is dropped). Raises SpecError."""
     if len(data) > MAX_BYTES:
-        raise _fail(file, Position(0, 0), f"is longer than {MAX_BYTES:,} bytes, the most a spec can have")
+        raise _fail(file, Position(0, 0), f"is longer than {MAX_BYTES:,} bytes, the most {kind} can have")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise _fail(file, Position(1, 1), "is written in UTF-16", "save the file as UTF-8")
     try:
@@ -82,19 +82,21 @@ def decode_text(data: bytes, file: str) -> str:
         raise _fail(file, _end_of(before), message, "save the file as UTF-8") from exc
 
 
-def parse_nodes(text: str, file: str, problems: list[Problem]) -> MapNode:
-    """Read one YAML document whose top is a mapping.
+def parse_nodes(
+    text: str, file: str, problems: list[Problem], *, kind: str = "a spec", may_be_empty: bool = False
+) -> MapNode:
+    """Read one YAML document whose top is a mapping; ``kind`` is what messages call it.
 
     Adds keys that are given twice, and anchors, to ``problems``; raises SpecError, with its position, for what makes
     the rest unreadable.
     """
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_BYTES:
-        raise _fail(file, Position(0, 0), f"is longer than {MAX_BYTES:,} characters, the most a spec can have")
+        raise _fail(file, Position(0, 0), f"is longer than {MAX_BYTES:,} characters, the most {kind} can have")
     if bad := _NOT_TEXT.search(text):
         message = f"character U+{ord(bad.group()):04X} does not belong in a text file"
-        raise _fail(file, _end_of(text[: bad.start()]), message, "delete it; a spec is plain UTF-8 text")
-    builder = _Builder(file, problems)
+        raise _fail(file, _end_of(text[: bad.start()]), message, f"delete it; {kind} is plain UTF-8 text")
+    builder = _Builder(file, problems, kind)
     try:
         # The pure-Python parser: its positions are exact, it does not recurse, and a spec is small.
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -105,10 +107,12 @@ def parse_nodes(text: str, file: str, problems: list[Problem]) -> MapNode:
         raise _fail(
             file, builder.last, "a \\U escape after this place is not a character", "use at most \\U0010FFFF"
         ) from exc
-    return _check_top(builder.top, file)
+    if builder.top is None and may_be_empty:
+        return MapNode(Position(1, 1))
+    return _check_top(builder.top, file, kind)
 
 
-def _check_top(top: Node | None, file: str) -> MapNode:
+def _check_top(top: Node | None, file: str, kind: str) -> MapNode:
     match top:
         case MapNode():
             return top
@@ -118,11 +122,11 @@ def _check_top(top: Node | None, file: str) -> MapNode:
             empty = top.empty
         case _:
             empty = False
-    hint = "`reprobox init` writes one to start from"
+    hint = "`reprobox init` writes one to start from" if kind == "a spec" else ""
     if empty:
         raise _fail(file, Position(1, 1), "is empty", hint)
     assert top is not None
-    raise _fail(file, top.position, "a spec is a mapping of keys to values, such as `name: digits`", hint)
+    raise _fail(file, top.position, f"{kind} is a mapping of keys to values, such as `name: digits`", hint)
 
 
 @dataclass
@@ -140,8 +144,9 @@ class _Open:
 class _Builder:
     """Takes parse events one at a time and builds nodes without recursion."""
 
-    def __init__(self, file: str, problems: list[Problem]) -> None:
+    def __init__(self, file: str, problems: list[Problem], kind: str) -> None:
         self.file = file
+        self.kind = kind
         self.problems = problems
         self.top: Node | None = None
         self.last = Position(1, 1)
@@ -174,12 +179,14 @@ class _Builder:
     def _start_document(self, where: Position) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise _fail(self.file, where, "a second YAML document starts here", "a spec is one document: remove `---`")
+            raise _fail(
+                self.file, where, "a second YAML document starts here", f"{self.kind} is one document: remove `---`"
+            )
 
     def _refuse_extras(self, event: yaml.NodeEvent, where: Position) -> None:
         if event.anchor is not None:
             hint = "write the value out where it is needed, or quote a text that starts with &"
-            message = f"&{event.anchor} is a YAML anchor; a spec has none"
+            message = f"&{event.anchor} is a YAML anchor; {self.kind} has none"
             self.problems.append(Problem(self.file, where.line, where.column, "", message, hint))
         tag = getattr(event, "tag", None)
         if tag not in (None, "!"):
@@ -187,7 +194,7 @@ class _Builder:
             raise _fail(
                 self.file,
                 where,
-                f"{name} is a YAML tag; a spec has none",
+                f"{name} is a YAML tag; {self.kind} has none",
                 "remove it, or quote a text that starts with !",
             )
 
@@ -196,7 +203,7 @@ class _Builder:
         problem = _fail(
             self.file,
             where,
-            f"*{name} is a YAML alias; a spec has none",
+            f"*{name} is a YAML alias; {self.kind} has none",
             f'write the value out, or quote a pattern: "*{name}"',
         )
         if name is None or name not in self._anchored:
@@ -246,7 +253,7 @@ class _Builder:
             hint = "a key is plain text; quote it if it starts with a bracket"
             raise _fail(self.file, node.position, "a list or mapping cannot be a key", hint)
         if node.plain and node.text == "<<":
-            raise _fail(self.file, node.position, "<< is a YAML merge key; a spec has none", "write the keys out")
+            raise _fail(self.file, node.position, f"<< is a YAML merge key; {self.kind} has none", "write the keys out")
         if node.empty and not node.text:
             raise _fail(self.file, node.position, "a key is missing before the colon")
         parent.key = node

@@ -4,11 +4,18 @@ import hashlib
 import json
 
 import pytest
+from made_report import make_full_report
 from made_up import FOLDER, SPECS, make_image, make_lock, plan_project, write_layer
 
 from reprobox.context import format_dockerfile, format_requirements
 from reprobox.contract import format_contract
 from reprobox.lock_text import format_lock, parse_lock
+from reprobox.report.json_text import format_report
+from reprobox.report.lang import list_languages, load_language
+from reprobox.report.layout import lay_out
+from reprobox.report.render import format_markdown
+from reprobox.report.sbom import format_sbom
+from reprobox.report.schema import report_schema
 
 KINDS = tuple(SPECS)
 
@@ -48,6 +55,18 @@ def test_the_layers(check_golden):
     check_golden("layers", "".join(f"{name} {hashlib.sha256(write_layer(name)).hexdigest()}\n" for name in names))
 
 
+@pytest.mark.parametrize("code", list_languages())
+def test_the_report_in_words(check_golden, code):
+    language = load_language(code)
+    check_golden(f"report.{code}.md", format_markdown(lay_out(make_full_report(), language), language))
+
+
+def test_the_report_for_machines(check_golden):
+    check_golden("report.json", format_report(make_full_report(), load_language("en")))
+    check_golden("report.schema.json", json.dumps(report_schema(), indent=1) + "\n")
+    check_golden("sbom.cdx.json", format_sbom(make_full_report()))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_digests_are_those_of_the_bytes_in_the_files(kind):
     said = dict(line.split() for line in (FOLDER / f"{kind}.digests").read_text().splitlines())
@@ -59,5 +78,6 @@ def test_digests_are_those_of_the_bytes_in_the_files(kind):
 
 def test_every_golden_file_is_compared_with_something():
     parts = ["Dockerfile", "contract.json", "requirements.lock", "spec.lock", "config.json", "manifest.json", "digests"]
-    known = {"layers"} | {f"{kind}.{part}" for kind in KINDS for part in parts}
+    known = {"layers", "report.json", "report.schema.json", "sbom.cdx.json"}
+    known |= {f"report.{code}.md" for code in list_languages()} | {f"{kind}.{part}" for kind in KINDS for part in parts}
     assert {path.name for path in FOLDER.iterdir()} == known

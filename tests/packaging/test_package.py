@@ -17,7 +17,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = {path.name for path in (ROOT / "templates").iterdir()} | {"Dockerfile.base"}
+TEMPLATES = {
+    path.relative_to(ROOT / "templates").as_posix() for path in (ROOT / "templates").rglob("*") if path.is_file()
+} | {"Dockerfile.base"}
 DATA = {
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "reprobox").rglob("*")

@@ -3,8 +3,9 @@
 import pytest
 
 from reprobox.errors import SpecError
+from reprobox.project import open_project
 from reprobox.spec.load import parse_spec
-from reprobox.workflow import build_project, check_lock, lock_project, open_project
+from reprobox.workflow import build_project, check_lock, lock_project
 
 HEAD = "reprobox: 1\nname: x\ncommand: python x.py\n"
 

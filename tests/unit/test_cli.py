@@ -25,7 +25,20 @@ def test_the_version_is_printed(run):
 
 def test_help_names_every_command(run):
     text = run("--help").stdout
-    for command in ("init", "lock", "render", "build", "run", "verify", "sweep", "diff", "compat", "schema", "doctor"):
+    for command in (
+        "init",
+        "lock",
+        "render",
+        "build",
+        "run",
+        "verify",
+        "sweep",
+        "diff",
+        "report",
+        "compat",
+        "schema",
+        "doctor",
+    ):
         assert f"  {command} " in text
 
 
@@ -132,7 +145,7 @@ def test_ctrl_c_is_exit_code_130(capsys, tmp_path):
 
 def test_help_fits_eighty_columns_and_cuts_no_sentence(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    commands = "init lock render build run verify sweep diff contributions schema doctor"
+    commands = "init lock render build run verify sweep diff contributions report schema doctor"
     for command in ("", *commands.split()):
         text = run(*filter(None, (command,)), "--help").stdout
         assert "..." not in text.replace("[ARGS]...", "")

@@ -9,8 +9,9 @@ from reprobox.errors import LockError, SpecError, UsageError
 from reprobox.layers.model import LAYER_FORMAT
 from reprobox.lock import sort_lock
 from reprobox.lock_text import format_lock
+from reprobox.project import load_lock, open_project
 from reprobox.spec.load import load_spec
-from reprobox.workflow import check_lock, init_project, load_lock, open_project, render_project
+from reprobox.workflow import check_lock, init_project, render_project
 
 SPEC = "reprobox: 1\nname: x\nseed: 1\ncommand: python x.py\nframeworks: {torch: 2.13.0}\n"
 

@@ -1,0 +1,158 @@
+"""What no schema can say: answers without evidence, items left out, numbers that cannot all be true."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from reprobox.report.checklist import ITEMS
+
+Found = Iterator[tuple[str, str]]
+"""JSON path and message."""
+Report = dict[str, Any]
+
+
+def find_contradictions(report: Report) -> Found:
+    """Yield what is wrong with a report that has the right form."""
+    yield from _check_items(report)
+    yield from _check_groups(report)
+    yield from _check_contributions(report)
+    yield from _check_verification(report)
+    yield from _check_sweep(report)
+    yield from _check_sources(report)
+
+
+def _check_items(report: Report) -> Found:
+    items = report["checklist"]
+    wanted = [(number, name, heading.value) for number, (name, heading, _) in enumerate(ITEMS, 1)]
+    given = [(item["number"], item["item"], item["heading"]) for item in items]
+    for one in wanted:
+        if given.count(one) != 1:
+            yield "$.checklist", f"item {one[0]} ({one[1]}, under {one[2]}) is there {given.count(one)} times"
+    for index, item in enumerate(items):
+        path = f"$.checklist[{index}]"
+        if given[index] not in wanted:
+            yield path, f"there is no item {item['number']} ({item['item']}) under {item['heading']}"
+        if item["answer"] == "yes" and not (item["origin"] and item["trace"]):
+            yield path, "yes without evidence: it has no origin or no trace"
+        if item["answer"] == "yes" and _is_unproved(item):
+            yield path, "yes, measured, and no trace has a sha256"
+
+
+def _is_unproved(item: Report) -> bool:
+    return item["origin"] == "measured" and not any(trace["sha256"] for trace in item["trace"])
+
+
+def _check_groups(report: Report) -> Found:
+    """Look at every group of facts, wherever it stands."""
+    waiting: list[tuple[str, Any]] = [("$", report)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            if value.get("origin") and "trace" in value and not value["trace"]:
+                yield path, f"{value['origin']}, and nothing says where"
+            waiting.extend((f"{path}.{name}", one) for name, one in value.items())
+        elif isinstance(value, list):
+            waiting.extend((f"{path}[{index}]", one) for index, one in enumerate(value))
+
+
+def _check_contributions(report: Report) -> Found:
+    section, path = report["i_contributions"], "$.i_contributions"
+    status, rows = section["status"], section["rows"]
+    if status not in ("computed", "not_applicable", "not_computed", "not_recorded"):
+        yield f"{path}.status", "expected computed, not_applicable, not_computed or not_recorded"
+    if status == "not_applicable" and not re.search(r"\S", section["reason"]):
+        yield f"{path}.reason", "not_applicable without a reason"
+    if (status == "computed") != bool(rows):
+        yield f"{path}.rows", f"{status}, and there are {len(rows)} rows"
+    answer = {item["item"]: item["answer"] for item in report["checklist"]}.get("contributions")
+    wanted = {"computed": "yes", "not_applicable": "n/a"}.get(status, "no")
+    if answer != wanted:
+        yield path, f"{status}, and the checklist says {answer}"
+    yield from _check_ranks(rows, f"{path}.rows")
+
+
+def _check_ranks(rows: list[Report], path: str) -> Found:
+    """Ranks count from 1 within a model."""
+    models: dict[str, list[Report]] = {}
+    for row in rows:
+        models.setdefault(row["model_id"], []).append(row)
+    for model, found in models.items():
+        name = model or "the variables"
+        if not _are_ranks(found):
+            yield path, f"the ranks of {name} are not 1 to {len(found)}"
+        twice = [feature for feature, count in Counter(row["feature"] for row in found).items() if count > 1]
+        if twice:
+            yield path, f"{name} has {twice[0]!r} more than once"
+        if any(row["std"] is not None and row["std"] < 0 for row in found):
+            yield path, f"{name} has a negative standard deviation"
+
+
+def _are_ranks(rows: list[Report]) -> bool:
+    """Whether they count from 1; equal importances may share a rank, which then leaves some out."""
+    firsts: dict[int, float] = {}
+    for place, row in enumerate(sorted(rows, key=lambda row: row["rank"]), 1):
+        # Where the sign is a direction, the size alone is ranked.
+        if row["rank"] != place and firsts.get(row["rank"]) != abs(row["importance"]):
+            return False
+        firsts.setdefault(row["rank"], abs(row["importance"]))
+    return True
+
+
+def _check_verification(report: Report) -> Found:
+    found, path = report["extra"]["verification"], "$.extra.verification"
+    if found is None:
+        return
+    runs = len(found["runs"])
+    if found["agreeing"] > runs:
+        yield f"{path}.agreeing", f"{found['agreeing']} runs agree, of {runs}"
+    if runs > found["wanted"]:
+        yield f"{path}.runs", f"{runs} runs, and {found['wanted']} were wanted"
+    names = [run["run"] for run in found["runs"]]
+    if len(set(names)) < len(names):
+        yield f"{path}.runs", "a run is there more than once"
+    if found["verdict"] == "IDENTICAL" and found["agreeing"] < runs:
+        yield f"{path}.verdict", f"IDENTICAL, and {found['agreeing']} of {runs} runs agree"
+    if found["bound"] is not None and found["agreeing"] and found["agreeing"] == runs:
+        largest = 1 - 0.05 ** (1 / runs)
+        if found["bound"] < largest - 1e-9:
+            yield f"{path}.bound", f"{runs} runs prove a rate of at most {largest:.3f}, not {found['bound']:.3f}"
+
+
+def _check_sweep(report: Report) -> Found:
+    sweep, path = report["extra"]["sweep"], "$.extra.sweep"
+    for index, metric in enumerate(sweep["metrics"] if sweep else ()):
+        place = f"{path}.metrics[{index}]"
+        values = [one["value"] for one in metric["values"]]
+        if len(values) != metric["n"] or metric["n"] > sweep["seeds"]:
+            yield f"{place}.n", f"{metric['n']} seeds said, {len(values)} values, {sweep['seeds']} seeds run"
+        elif (min(values), max(values)) != (metric["minimum"], metric["maximum"]):
+            yield place, "minimum and maximum are not those of the values"
+        if not metric["minimum"] <= metric["median"] <= metric["maximum"]:
+            yield f"{place}.median", "the median lies outside minimum and maximum"
+        if metric["sd"] is not None and metric["sd"] < 0:
+            yield f"{place}.sd", "a standard deviation is not negative"
+        if len({one["seed"] for one in metric["values"]}) < len(values):
+            yield f"{place}.values", "a seed is there more than once"
+
+
+def _check_sources(report: Report) -> Found:
+    """One file has one hash, and the report speaks of one image."""
+    hashes: dict[str, set[str]] = {}
+    waiting: list[Any] = [report]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if set(value) == {"file", "key", "sha256"} and value["sha256"]:
+                hashes.setdefault(value["file"], set()).add(value["sha256"])
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    for name, found in sorted(hashes.items()):
+        if len(found) > 1:
+            yield "$", f"{name} has {len(found)} different sha256"
+    named, digest = report["run"]["image_digest"], report["u_environment"]["image"]["digest"]
+    if digest != (named if named.startswith("sha256:") else None):
+        yield "$.u_environment.image.digest", "is not the run's image"

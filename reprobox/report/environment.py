@@ -1,0 +1,164 @@
+"""ウ: from lock and run record to the execution environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from reprobox.lock import ArchiveBase, DebianBase, ImageBase, Sdist, Wheel
+from reprobox.report.environment_model import (
+    Accelerator,
+    DebianPackage,
+    Engine,
+    EnvironmentSection,
+    Hardware,
+    ImageIdentity,
+    Package,
+    Software,
+    System,
+    Variables,
+)
+from reprobox.report.numeric_variables import select_variables
+from reprobox.report.sources import Sources
+from reprobox.report.values import Origin
+from reprobox.resolve.deb_releases import find_release
+from reprobox.spec.backends import seed_limits
+
+_CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
+_CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?")
+
+
+def describe_environment(sources: Sources) -> EnvironmentSection:
+    """Return the section."""
+    declared, run = sources.declared, sources.run_file
+    engine = sources.record.engine
+    return EnvironmentSection(
+        system=_describe_system(sources),
+        software=_describe_software(sources),
+        image=_describe_image(sources),
+        hardware=_describe_hardware(sources),
+        engine=Engine(Origin.MEASURED, run.trace("engine"), engine.name, engine.version, engine.isolation),
+        variables=Variables(Origin.MEASURED, run.trace("environment"), select_variables(sources.record.environment)),
+        method=declared.state("method"),
+        hyperparameters=declared.state("hyperparameters"),
+    )
+
+
+def _describe_system(sources: Sources) -> System:
+    host = sources.record.host
+    trace = (*sources.lock_file.trace("base"), *sources.run_file.trace("host.kernel", "host.architecture"))
+    return System(Origin.MEASURED, trace, _name_system(sources), host.kernel, host.architecture)
+
+
+def _name_system(sources: Sources) -> str | None:
+    base = sources.plan.base
+    if not isinstance(base, DebianBase) or not sources.in_image:
+        return None
+    release = find_release(base.suite)
+    return f"Debian {release.number} ({base.suite})" if release else f"Debian {base.suite}"
+
+
+def _describe_software(sources: Sources) -> Software:
+    if not sources.in_image:
+        return _describe_own_software(sources)
+    plan, base = sources.plan, sources.plan.base
+    versions = dict(plan.versions)
+    python: tuple[Wheel | Sdist, ...] = (*plan.wheels, *plan.sdists)
+    files = sorted(python, key=lambda one: (one.name, one.filename))
+    debian = (*base.packages, *plan.system) if isinstance(base, DebianBase) else None
+    drivers = dict.fromkeys(gpu.driver for gpu in sources.record.gpus if gpu.driver)
+    gpu = ("gpus",) if drivers else ()
+    keys = ("python", "wheels", "sdists", "system", "base.packages") if debian is not None else ("python", "wheels")
+    return Software(
+        origin=Origin.MEASURED,
+        trace=(*sources.lock_file.trace(*keys), *(sources.run_file.trace(*gpu) if gpu else ())),
+        python=plan.python.version,
+        c_library=f"glibc {plan.python.glibc}",
+        packages=tuple(Package(one.name, one.version, one.filename, one.sha256) for one in files),
+        debian=None
+        if debian is None
+        else tuple(DebianPackage(one.name, one.version, one.architecture, one.sha256) for one in sorted(debian)),
+        cuda=_find_version(versions, _CUDA),
+        cudnn=_find_version(versions, _CUDNN),
+        driver=", ".join(drivers) or None,
+    )
+
+
+def _describe_own_software(sources: Sources) -> Software:
+    """Of a run without a container only the interpreter is known: the rest was this machine's or the lock's."""
+    found = (one.get("python") for one in sources.record.runtime.processes)
+    versions = {version for one in found if isinstance(one, dict) and isinstance(version := one.get("version"), str)}
+    drivers = dict.fromkeys(gpu.driver for gpu in sources.record.gpus if gpu.driver)
+    trace = sources.run_file.trace("runtime.processes", "gpus", "warnings")
+    python, driver = ", ".join(sorted(versions - {""})) or None, ", ".join(drivers) or None
+    return Software(Origin.MEASURED, trace, python, None, (), None, None, None, driver)
+
+
+def _find_version(versions: Mapping[str, str], name: re.Pattern[str]) -> str | None:
+    return next((version for found, version in sorted(versions.items()) if name.fullmatch(found)), None)
+
+
+def _describe_image(sources: Sources) -> ImageIdentity:
+    record = sources.record
+    name, digest = _name_base(sources)
+    keys = ("image_digest", "spec_digest", "lock_digest")
+    return ImageIdentity(
+        origin=Origin.MEASURED,
+        trace=(*sources.run_file.trace(*keys), *sources.lock_file.trace("base")),
+        digest=record.image_digest if sources.in_image else None,
+        base=name,
+        base_digest=digest,
+        spec_digest=record.spec_digest,
+        lock_digest=record.lock_digest,
+    )
+
+
+def _name_base(sources: Sources) -> tuple[str, str | None]:
+    match sources.plan.base:
+        case DebianBase(suite=suite, snapshot=snapshot):
+            return f"Debian {suite}, {snapshot}", None
+        case ImageBase(reference=reference, config_digest=digest):
+            return reference, digest
+        case ArchiveBase(path=path, sha256=sha256):
+            return path, f"sha256:{sha256}"
+
+
+def _describe_hardware(sources: Sources) -> Hardware:
+    record = sources.record
+    host, gpus = record.host, record.gpus
+    models = dict.fromkeys(gpu.name for gpu in gpus)
+    return Hardware(
+        origin=Origin.MEASURED,
+        trace=sources.run_file.trace("host", "gpus"),
+        number_of_nodes=1,
+        host_processor_model_name=host.cpu_model or None,
+        host_processor_vcpu_count=host.cpus,
+        host_processor_flags=host.cpu_flags,
+        host_memory_capacity=host.memory,
+        host_storage_type=None,
+        host_storage_capacity=None,
+        accelerators_per_node=len(gpus),
+        accelerator_model_name=", ".join(models) or None,
+        accelerator_memory_capacity=max((gpu.memory for gpu in gpus), default=None),
+        accelerators=tuple(Accelerator(gpu.name, gpu.driver, gpu.memory, gpu.compute_capability) for gpu in gpus),
+        operating_system=_name_system(sources),
+        framework=_list_frameworks(dict(sources.plan.versions)) if sources.in_image else None,
+        other_software_stack=_list_stack(sources) if sources.in_image else {},
+    )
+
+
+def _list_frameworks(versions: Mapping[str, str]) -> str | None:
+    known = seed_limits().keys()
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if name in known) or None
+
+
+def _list_stack(sources: Sources) -> dict[str, str]:
+    versions = dict(sources.plan.versions)
+    found = {
+        "python": sources.plan.python.version,
+        "glibc": sources.plan.python.glibc,
+        "cuda": _find_version(versions, _CUDA),
+        "cudnn": _find_version(versions, _CUDNN),
+        "reprobox": sources.record.reprobox,
+    }
+    return {name: version for name, version in found.items() if version}

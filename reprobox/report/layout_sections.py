@@ -1,0 +1,160 @@
+"""What stands under the contest's four headings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reprobox.report.cells import (
+    Column,
+    Reader,
+    show_command,
+    show_flag,
+    show_list,
+    show_number,
+    show_role,
+    show_size,
+    show_text,
+)
+from reprobox.report.document import Bar, Bars, Block, Cell, Facts, Paragraphs
+from reprobox.report.tree import draw_tree
+
+_MOST_BARS = 20
+Columns = Sequence[Column]
+
+
+def lay_out_procedure(reader: Reader) -> Iterator[Block]:
+    """Yield the blocks of heading ア."""
+    procedure = reader.find("a_procedure.procedure")
+    lines = [procedure["build"], procedure["single"], *(stage["alone"] for stage in procedure["stages"])]
+    yield reader.listing("commands", "a_procedure.procedure", dict.fromkeys(lines))
+    columns: Columns = (("name", show_text), ("command", show_command), ("alone", show_text), ("outputs", show_list))
+    yield reader.table("stages", "a_procedure.procedure.stages", columns, "a_procedure.procedure")
+    folders = ("source_folder", "input_folder", "output_folder")
+    yield reader.facts("paths", "a_procedure.procedure", [(name, show_text) for name in folders])
+    yield _describe_source(reader)
+    files = [(one["path"], one["size"]) for one in reader.find("a_procedure.source.files")]
+    yield reader.listing("tree", "a_procedure.source", draw_tree(files))
+    columns = (("name", show_text), ("path", show_text), ("sha256", show_text))
+    yield reader.table("inputs", "a_procedure.inputs.files", columns, "a_procedure.inputs")
+    yield reader.table("outputs", "a_procedure.outputs.files", _OUTPUTS, "a_procedure.outputs")
+    if reader.find("a_procedure.reprediction") is not None:
+        fields = (("run", show_text), ("same", show_list), ("different", show_list))
+        yield reader.facts("reprediction", "a_procedure.reprediction", fields)
+    for name in ("external_data", "side_effects", "assumptions"):
+        yield reader.statement(name, f"a_procedure.{name}")
+
+
+_OUTPUTS = (("path", show_text), ("role", show_role), ("size", show_size), ("sha256", show_text))
+
+
+def _describe_source(reader: Reader) -> Facts:
+    facts = reader.facts("source", "a_procedure.source", (("sha256", show_text), ("run_sha256", show_text)))
+    if reader.find("a_procedure.source.git") is None:
+        row = (reader.label("commit"), Cell(reader.language["word.unrecorded"], known=False))
+        return Facts(facts.title, facts.source, (*facts.rows, row))
+    git = tuple(
+        (reader.label(name), reader.cell(f"a_procedure.source.git.{name}", show))
+        for name, show in (("commit", show_text), ("dirty", show_flag))
+    )
+    return Facts(facts.title, facts.source, (*facts.rows, *git))
+
+
+def lay_out_contributions(reader: Reader) -> Iterator[Block]:
+    """Yield the blocks of heading イ."""
+    section = reader.find("i_contributions")
+    source = reader.make_source(section["origin"], section["trace"])
+    status = reader.language[f"status.{section['status']}"]
+    if not section["rows"]:
+        text = f"{status}: {section['reason']}" if section["reason"] else status
+        yield Paragraphs(
+            reader.language["title.contributions"], source, tuple(text.split("\n")), bool(section["origin"])
+        )
+    else:
+        yield _draw_contributions(reader)
+        yield reader.table("contributions", "i_contributions.rows", _CONTRIBUTIONS, "i_contributions")
+        fields = (("library", show_text), ("sign", show_text), ("sum_to_one", show_flag))
+        yield reader.facts("contributions_about", "i_contributions", fields)
+        if section["weights"]:
+            yield reader.mapping("weights", "i_contributions.weights", "i_contributions", show_number)
+    yield reader.statement("feature_selection", "i_contributions.feature_selection")
+
+
+_CONTRIBUTIONS = (
+    ("rank", show_text),
+    ("feature", show_text),
+    ("importance", show_number),
+    ("std", show_number),
+    ("method", show_text),
+    ("importance_type", show_text),
+    ("data_split", show_text),
+    ("metric", show_text),
+    ("n_repeats", show_text),
+    ("seed", show_text),
+    ("model_id", show_text),
+    ("description", show_text),
+)
+
+
+def _draw_contributions(reader: Reader) -> Bars:
+    rows = list(enumerate(reader.find("i_contributions.rows")))
+    chosen = sorted(rows, key=lambda item: (item[1]["model_id"], item[1]["rank"]))[:_MOST_BARS]
+    largest = max(abs(row["importance"]) for _, row in chosen) or 1.0
+    bars = tuple(
+        Bar(
+            label=" ".join(filter(None, (row["model_id"], row["feature"]))),
+            cell=reader.cell(f"i_contributions.rows.{index}.importance", show_number),
+            percent=round(100 * abs(row["importance"]) / largest, 2),
+            tone="minus" if row["importance"] < 0 else "",
+        )
+        for index, row in chosen
+    )
+    caption = reader.language["caption.contributions"].format(shown=len(chosen), all=len(rows))
+    return Bars(reader.language["title.contributions_picture"], reader.source("i_contributions"), bars, caption)
+
+
+def lay_out_environment(reader: Reader) -> Iterator[Block]:
+    """Yield the blocks of heading ウ."""
+    u = "u_environment"
+    yield reader.facts("system", f"{u}.system", [(name, show_text) for name in ("image", "kernel", "architecture")])
+    names = ("python", "c_library", "cuda", "cudnn", "driver")
+    yield reader.facts("software", f"{u}.software", [(name, show_text) for name in names])
+    yield reader.statement("method", f"{u}.method")
+    yield reader.statement("hyperparameters", f"{u}.hyperparameters")
+    yield reader.facts("hardware", f"{u}.hardware", _HARDWARE)
+    names = ("digest", "base", "base_digest", "spec_digest", "lock_digest")
+    yield reader.facts("image", f"{u}.image", [(name, show_text) for name in names])
+    yield reader.facts("engine", f"{u}.engine", [(name, show_text) for name in ("name", "version", "isolation")])
+    yield reader.mapping("variables", f"{u}.variables.values", f"{u}.variables")
+    columns = (("name", show_text), ("version", show_text), ("sha256", show_text))
+    yield reader.table("packages", f"{u}.software.packages", columns, f"{u}.software")
+    if reader.find(f"{u}.software.debian") is not None:
+        yield reader.table("debian", f"{u}.software.debian", columns, f"{u}.software")
+
+
+_HARDWARE = (
+    ("host_processor_model_name", show_text),
+    ("host_processor_vcpu_count", show_text),
+    ("host_memory_capacity", show_size),
+    ("host_storage_type", show_text),
+    ("host_storage_capacity", show_size),
+    ("accelerators_per_node", show_text),
+    ("accelerator_model_name", show_text),
+    ("accelerator_memory_capacity", show_size),
+    ("operating_system", show_text),
+    ("framework", show_text),
+    ("host_processor_flags", show_list),
+)
+
+
+def lay_out_seeds(reader: Reader) -> Iterator[Block]:
+    """Yield the blocks of heading エ."""
+    if reader.find("e_seed.no_randomness") is not None:
+        yield reader.statement("no_randomness", "e_seed.no_randomness")
+    yield reader.facts("declared_seed", "e_seed.declared", (("seed", show_text), ("level", show_text)))
+    names = ("stage", "backend", "version", "seeds", "processes", "detail")
+    columns = [(name, show_list if name == "seeds" else show_text) for name in names]
+    yield reader.table("observed_seeds", "e_seed.observed.backends", columns, "e_seed.observed")
+    columns = [(name, show_text) for name in ("name", "wanted", "value", "status")]
+    yield reader.table("observed_switches", "e_seed.observed.switches", columns, "e_seed.observed")
+    columns = [(name, show_text) for name in ("kind", "where", "count", "detail")]
+    yield reader.table("suspects", "e_seed.observed.suspects", columns, "e_seed.observed")

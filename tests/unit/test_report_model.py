@@ -1,0 +1,287 @@
+"""A report says what was measured, what was declared, and what is not known."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from made_report import DECLARED, GPU, SPEC, change_record, make_lock, make_process, make_sources, make_verification
+
+from reprobox.contributions.model import Contributions, Status
+from reprobox.errors import SpecError
+from reprobox.lock import ImageBase
+from reprobox.records import EarlierRun, RuntimeRecord
+from reprobox.report.check import check_report
+from reprobox.report.checklist import ITEMS
+from reprobox.report.json_text import format_report, report_to_json
+from reprobox.report.lang import load_language
+from reprobox.report.make import make_report
+from reprobox.report.model import Git
+from reprobox.report.sources import Evidence
+from reprobox.report.values import Answer, Heading, Origin
+
+ENGLISH = load_language("en")
+
+
+def answer(sources, name):
+    """Return an item's answer, its sentence and its origin."""
+    item = next(item for item in make_report(sources).checklist if item.item == name)
+    return item.answer, ENGLISH.fill(item.reason), item.origin
+
+
+def to_json(sources):
+    return report_to_json(make_report(sources), ENGLISH)
+
+
+def test_a_project_with_everything_lacks_nothing():
+    assert [item.item for item in make_report(make_sources()).checklist if item.answer is not Answer.YES] == []
+
+
+def test_there_are_the_26_items_of_the_union_checklist_in_the_contests_headings():
+    report = make_report(make_sources())
+    assert [item.number for item in report.checklist] == list(range(1, 27))
+    assert {item.heading for item in report.checklist} == set(Heading)
+    assert len({name for name, _, _ in ITEMS}) == 26
+
+
+def test_every_yes_says_where_it_comes_from():
+    for item in make_report(make_sources()).checklist:
+        assert item.origin is not None, item
+        assert item.trace, item
+        assert all(trace.sha256 or trace.file == "git" for trace in item.trace), item
+
+
+def test_what_is_declared_is_never_said_to_be_measured():
+    report = make_report(make_sources())
+    declared = {item.item for item in report.checklist if item.origin is Origin.DECLARED}
+    assert declared == {"side_effects", "features", "method", "licence", "claim", "background"}
+    assert report.u_environment.method.origin is Origin.DECLARED
+    assert report.e_seed.declared.origin is Origin.DECLARED
+    assert report.e_seed.observed.origin is Origin.MEASURED
+
+
+def test_without_a_report_yaml_nothing_is_declared():
+    sources = make_sources(declared="", contributions=None, contributions_file=None)
+    report = make_report(sources)
+    lacking = {item.item for item in report.checklist if item.answer is Answer.NO}
+    assert lacking == {
+        "side_effects", "model", "predictions", "contributions", "features", "method", "licence", "claim", "background",
+    }  # fmt: skip
+    assert answer(sources, "method")[1] == "method and hyper-parameters are not both declared"
+
+
+def test_the_same_sources_give_the_same_bytes():
+    assert format_report(make_report(make_sources()), ENGLISH) == format_report(make_report(make_sources()), ENGLISH)
+
+
+def test_the_top_level_keys_are_the_published_ones_with_the_schemas_version_first():
+    keys = list(to_json(make_sources()))
+    assert keys[0] == "schema_version"
+    assert {"a_procedure", "i_contributions", "u_environment", "e_seed", "extra", "checklist"} <= set(keys)
+
+
+class TestProcedure:
+    def test_a_clean_commit_is_named(self):
+        assert "git commit aaaaaaaaaaaa, nothing changed since" in answer(make_sources(), "source_version")[1]
+
+    def test_changes_since_the_commit_are_told(self):
+        sources = make_sources(git=Git("a" * 40, dirty=True))
+        assert "not committed" in answer(sources, "source_version")[1]
+
+    def test_a_source_that_changed_since_the_run_is_no_source(self):
+        assert answer(change_record(make_sources(), source_sha256="0" * 64), "source_version")[0] is Answer.NO
+
+    def test_a_run_that_did_not_record_its_source_proves_none(self):
+        found, reason, origin = answer(change_record(make_sources(), source_sha256=""), "source_version")
+        assert (found, origin) == (Answer.NO, None)
+        assert "does not say" in reason
+
+    def test_one_command_is_not_three(self):
+        spec = SPEC.split("stages:")[0] + "command: python all.py\n"
+        sources = make_sources(spec)
+        assert answer(sources, "stage_commands")[:2] == (Answer.NO, "one stage only: train")
+
+    def test_commands_name_a_spec_that_is_not_the_default(self):
+        sources = make_sources()
+        other = replace(sources, spec_file=replace(sources.spec_file, file="night shift.yaml"))
+        procedure = to_json(other)["a_procedure"]["procedure"]
+        assert procedure["single"] == "reprobox run 'night shift.yaml'"
+        assert procedure["stages"][1]["alone"] == "reprobox run 'night shift.yaml' --stage train"
+
+    def test_no_inputs_are_not_applicable_unless_data_come_from_elsewhere(self):
+        sources = change_record(make_sources(declared=""), inputs={})
+        assert answer(sources, "data")[0] is Answer.NOT_APPLICABLE
+        assert answer(change_record(make_sources(), inputs={}), "data")[2] is Origin.DECLARED
+
+    def test_a_declared_model_that_is_not_there_is_told(self):
+        sources = make_sources(declared=DECLARED.replace("model: model.npy", "model: model.pt"))
+        assert answer(sources, "model")[0] is Answer.NO
+        assert any("model.pt" in note for note in to_json(sources)["notes"])
+
+    def test_predictions_that_come_from_the_stored_model_alone_say_so(self):
+        sources = make_sources()
+        alone = replace(sources.record, id="alone")
+        file = Evidence(".reprobox/runs/alone/run.json", "5" * 64)
+        again = replace(sources, repredicted=alone, repredicted_file=file)
+        assert "left the same (run alone)" in answer(again, "predictions")[1]
+        other = tuple(replace(one, sha256="6" * 64) for one in alone.outputs)
+        differs = replace(sources, repredicted=replace(alone, outputs=other), repredicted_file=file)
+        assert answer(differs, "predictions")[0] is Answer.NO
+        assert to_json(differs)["a_procedure"]["reprediction"]["different"] == ["predictions.csv"]
+
+    def test_predictions_that_did_not_repeat_are_counted(self):
+        sources = make_sources(verification=make_verification(5, 3))
+        assert "3 of 5 runs agree" in answer(sources, "predictions")[1]
+
+
+class TestContributions:
+    def test_none_declared_is_a_valid_answer_with_its_reason(self):
+        text = "contributions: {not_applicable: 画像のため説明変数がない}\n"
+        sources = make_sources(declared=text, contributions=None, contributions_file=None)
+        assert answer(sources, "contributions") == (Answer.NOT_APPLICABLE, "画像のため説明変数がない", Origin.DECLARED)
+        assert answer(sources, "features")[0] is Answer.NOT_APPLICABLE
+
+    def test_denying_what_the_run_left_is_a_mistake_at_its_place(self):
+        with pytest.raises(SpecError, match=r"report.yaml:2:33: contributions.not_applicable: says that there are no"):
+            make_report(make_sources(declared="title: x\ncontributions: {not_applicable: image}\n"))
+
+    def test_a_training_that_says_there_are_none_declares_it(self):
+        none = Contributions(Status.NOT_APPLICABLE, "an image has no variables")
+        sources = make_sources(declared="", contributions=none)
+        assert answer(sources, "contributions") == (Answer.NOT_APPLICABLE, "an image has no variables", Origin.DECLARED)
+
+    def test_none_computed_is_no(self):
+        sources = make_sources(contributions=Contributions(Status.NOT_COMPUTED, "no time"))
+        assert answer(sources, "contributions")[:2] == (Answer.NO, "not computed: no time")
+
+
+class TestEnvironment:
+    def test_only_variables_that_change_numbers_are_shown(self):
+        values = to_json(make_sources())["u_environment"]["variables"]["values"]
+        assert values["PYTHONHASHSEED"] == "32"
+        assert "hunter2" not in json.dumps(to_json(make_sources()))
+        assert not {"HOME", "PATH", "SECRET_TOKEN"} & values.keys()
+
+    def test_the_packages_of_a_foreign_base_are_not_known(self):
+        def make_image_lock(spec):
+            base = ImageBase("registry.example/python@sha256:" + "7" * 64, "sha256:" + "8" * 64, (), ())
+            return replace(make_lock(spec), base=base)
+
+        sources = make_sources(lock=make_image_lock)
+        assert answer(sources, "system")[0] is Answer.NO
+        assert answer(sources, "software")[0] is Answer.NO
+        environment = to_json(sources)["u_environment"]
+        assert environment["software"]["debian"] is None
+        assert environment["image"]["base_digest"] == "sha256:" + "8" * 64
+
+    def test_gpus_are_those_that_the_run_was_given(self):
+        hardware = to_json(change_record(make_sources(), gpus=(GPU, GPU)))["u_environment"]["hardware"]
+        assert (hardware["accelerators_per_node"], hardware["accelerator_model_name"]) == (2, "A GPU")
+        assert to_json(make_sources())["u_environment"]["hardware"]["accelerators_per_node"] == 0
+
+    def test_the_memory_that_a_gpu_run_needs_is_not_made_up(self):
+        assert answer(change_record(make_sources(), gpus=(GPU,)), "disk")[0] is Answer.NO
+
+    def test_a_processor_without_a_name_is_not_made_up(self):
+        sources = make_sources()
+        sources = change_record(sources, host=replace(sources.record.host, cpu_model=""))
+        assert answer(sources, "hardware")[:2] == (Answer.NO, "the processor's model is not recorded")
+
+    def test_a_run_without_a_container_proves_nothing_of_an_image(self):
+        sources = make_sources()
+        process = make_process("train", python={"version": "3.12.1", "executable": "/usr/bin/python3"})
+        own = change_record(
+            sources,
+            image_digest="local:" + "1" * 64,
+            engine=replace(sources.record.engine, isolation="namespaces: mount"),
+            runtime=RuntimeRecord((process,), ("numpy 1.0 (lock: 2.3.5)",)),
+        )
+        for name in ("system", "software", "image", "network"):
+            assert answer(own, name)[0] is Answer.NO, name
+        found = to_json(own)
+        assert found["u_environment"]["software"]["python"] == "3.12.1"
+        assert found["u_environment"]["software"]["packages"] == []
+        assert check_report(found) == ()
+        fenced = change_record(own, engine=replace(sources.record.engine, isolation="namespaces: mount, net"))
+        assert answer(fenced, "network")[0] is Answer.YES
+
+    def test_what_stood_between_the_run_and_its_machine_is_told(self):
+        sources = make_sources()
+        engine = replace(sources.record.engine, isolation="namespaces")
+        earlier = EarlierRun("20261120-000000", "x", "sha256:" + "1" * 64, ("prepare",), ())
+        notes = to_json(change_record(sources, engine=engine, earlier=earlier, spec_digest="sha256:" + "0" * 64))[
+            "notes"
+        ]
+        assert [note.split(":")[0] for note in notes] == [
+            "spec changed since the run",
+            "The run took place without a container",
+            "The run started with what run 20261120-000000 had left.",
+        ]
+
+
+class TestSeeds:
+    def test_they_are_observed_by_stage_and_library(self):
+        processes = (make_process("train"), make_process("train", 77, "worker"), {"role": "entrypoint", "backends": {}})
+        observed = to_json(change_record(make_sources(), runtime=RuntimeRecord(processes, ())))["e_seed"]["observed"]
+        assert observed["processes"] == 2
+        assert observed["backends"][0] == {
+            "stage": "train", "backend": "numpy", "version": "2.3.5", "seeds": [32, 77], "processes": 2, "detail": "",
+        }  # fmt: skip
+
+    def test_a_seed_that_no_process_recorded_is_only_declared(self):
+        sources = change_record(make_sources(), runtime=RuntimeRecord((), ()))
+        assert answer(sources, "seeds")[0] is Answer.NO
+        assert answer(sources, "switches")[0] is Answer.NO
+
+    def test_level_off_needs_a_declaration_that_nothing_is_random(self):
+        sources = change_record(make_sources(), level="off")
+        assert answer(sources, "seeds")[0] is Answer.NO
+        declared = change_record(make_sources(declared="randomness: {none: closed form}\n"), level="off")
+        assert answer(declared, "seeds") == (Answer.YES, "declared: no randomness", Origin.DECLARED)
+
+    @pytest.mark.parametrize("odd", [None, 3, "x", [], {"numpy": 3}, {"numpy": {"seed": "x", "version": 7}}, {"": {}}])
+    def test_whatever_a_program_left_in_its_record_breaks_nothing(self, odd):
+        processes = ({"role": "main", "stage": odd, "backends": odd, "switches": odd},)
+        json.loads(
+            format_report(make_report(change_record(make_sources(), runtime=RuntimeRecord(processes, ()))), ENGLISH)
+        )
+
+
+class TestExtras:
+    def test_a_claim_stands_beside_what_was_measured(self):
+        assert answer(make_sources(), "claim")[1] == "rmse 12.5, and the run measured the same"
+        other = make_sources(declared=DECLARED.replace("value: 12.5", "value: 12.4"))
+        assert answer(other, "claim")[1] == "rmse 12.4; the run measured 12.5"
+        unknown = make_sources(declared=DECLARED.replace("metric: rmse", "metric: auc"))
+        assert answer(unknown, "claim")[1] == "auc 12.5; the run left no metric of that name"
+
+    def test_the_sweep_leaves_the_claimed_seed_out(self):
+        metric = to_json(make_sources())["extra"]["sweep"]["metrics"][0]
+        assert 32 not in {one["seed"] for one in metric["values"]}
+        assert (metric["n"], metric["claimed"]) == (9, 13.0)
+
+    def test_without_repetitions_nothing_is_said_of_them(self):
+        sources = make_sources(verification=None, sweep=None, sweep_file=None)
+        assert answer(sources, "runs")[:2] == (Answer.NO, "not recorded")
+
+    def test_memory_that_nobody_recorded_is_not_made_up(self):
+        sources = make_sources()
+        stages = tuple(replace(stage, peak_memory=None) for stage in sources.record.stages)
+        assert answer(change_record(sources, stages=stages), "time")[0] is Answer.NO
+
+    def test_a_run_with_network_says_so(self):
+        assert (
+            answer(change_record(make_sources(), network=True), "network")[1]
+            == "the run was allowed to use the network"
+        )
+
+    def test_repeating_or_sweeping_alone_says_what_is_missing(self):
+        assert "no other seeds" in answer(make_sources(sweep=None, sweep_file=None), "runs")[1]
+        assert "was not repeated" in answer(make_sources(verification=None), "runs")[1]
+
+    def test_a_licence_that_is_said_in_part_names_what_is_missing(self):
+        sources = make_sources(declared="licence: {code: MIT}\n")
+        assert answer(sources, "licence")[:2] == (Answer.NO, "not declared: model, data")
+
+    def test_numbers_that_are_none_do_not_enter(self):
+        sources = change_record(make_sources(), metrics={"rmse": float("nan"), "mae": 1.0})
+        assert to_json(sources)["extra"]["metrics"]["values"] == {"mae": 1.0}
