@@ -12,6 +12,7 @@ from rich.text import Text
 
 from reprobox.reporting import Advance
 from reprobox.sizes import format_size
+from reprobox.streams import escape_unprintable
 
 _BAR_WIDTH = 12
 _AMOUNT_WIDTH = 31
@@ -39,7 +40,7 @@ class TerminalReporter:
         """Add a bar."""
         with self._lock:
             progress = self._progress = self._progress or self._start_progress()
-            task = self._tasks[name] = progress.add_task(name, total=total)
+            task = self._tasks[name] = progress.add_task(escape_unprintable(name), total=total)
         return lambda count: progress.advance(task, count)
 
     def end_task(self, name: str) -> None:

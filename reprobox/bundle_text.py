@@ -49,7 +49,7 @@ def export_to_json(exported: Exported) -> JsonObject:
 
 def describe_bundle(path: Path, heading: Heading, compression: Compression, signed: str, *, checked: bool) -> str:
     """Return what ``inspect`` prints; every text of the sender's is made harmless for a terminal."""
-    manifest = heading.manifest
+    manifest, shown = heading.manifest, escape_unprintable(str(path))
     lines = [
         f"entry    {manifest.name}, seed {manifest.seed}, level {escape_unprintable(manifest.level)}",
         f"bundle   {heading.digest}, packed with {compression.value}",
@@ -70,7 +70,7 @@ def describe_bundle(path: Path, heading: Heading, compression: Compression, sign
         ),
         *(f"input    {one.name}  sha256:{one.sha256}" + (", held" if one.held else "") for one in manifest.inputs),
         *(f"left out {escape_unprintable(one.path)}: {escape_unprintable(one.reason)}" for one in manifest.left_out),
-        "checked  every byte" if checked else f"checked  the manifest; every byte: reprobox inspect --check {path}",
+        "checked  every byte" if checked else f"checked  the manifest; every byte: reprobox inspect --check {shown}",
     ]
     return "\n".join(lines)
 

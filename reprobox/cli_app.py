@@ -127,7 +127,10 @@ def print_json(value: object, *, indent: int | None = None) -> None:
     """Print an answer for machines."""
     import json
 
-    write_line(sys.stdout, json.dumps(value, indent=indent, ensure_ascii=False))
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if not text.isprintable():  # what a terminal would obey: JSON has escapes for all of it
+        text = "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
+    write_line(sys.stdout, text)
 
 
 def say(text: str) -> None:

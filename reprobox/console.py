@@ -10,7 +10,7 @@ from typing import TextIO
 
 from reprobox.reporting import Advance, Reporter
 from reprobox.sizes import format_size
-from reprobox.streams import silence
+from reprobox.streams import escape_unprintable, silence
 
 _PLAIN_INTERVAL = 5.0
 """Seconds between two lines about the same task where there is no terminal."""
@@ -86,6 +86,7 @@ class PlainReporter:
     def _print(self, text: str) -> None:
         with self._lock:
             try:
-                print(text, file=self._stream, flush=True)
+                lines = map(escape_unprintable, text.split("\n"))
+                print("\n".join(lines), file=self._stream, flush=True)
             except BrokenPipeError:
                 silence(self._stream)

@@ -12,7 +12,7 @@ from pathlib import Path
 from reprobox import __version__
 from reprobox.errors import BuildError, Interrupted, ReproboxError, SpecError
 from reprobox.files import write_atomic
-from reprobox.streams import write_line
+from reprobox.streams import escape_unprintable, write_line
 
 BUG = 70
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -24,7 +24,9 @@ def report_failure(exc: BaseException, *, as_json: bool, reports: Path) -> int:
     A failure nobody foresaw is written to a file in ``reports`` with its traceback, and named.
     """
     error = _translate(exc, reports)
-    write_line(sys.stderr, f"error: {error}" if not isinstance(error, SpecError) else str(error))
+    text = f"error: {error}" if not isinstance(error, SpecError) else str(error)
+    # Names of files and texts of strangers stand in it: none of them is to move the cursor.
+    write_line(sys.stderr, "\n".join(map(escape_unprintable, text.split("\n"))))
     if as_json:
         write_line(sys.stdout, json.dumps({"error": describe_error(error)}))
     return error.exit_code

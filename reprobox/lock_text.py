@@ -31,6 +31,8 @@ _HEADER = """\
 # made by `reprobox lock`: the hash of every byte that enters the image
 # do not edit; commit this file beside the spec, and run `reprobox lock` after changing the spec
 """
+_MOST_DOTS = 500
+"""In one line: tomllib takes the square of their number for a key of dotted parts."""
 _MAKE_ANEW = "make it anew with `reprobox lock`"
 _BASES: dict[str, type[DebianBase | ImageBase | ArchiveBase]] = {
     "debian": DebianBase,
@@ -96,6 +98,8 @@ def _dump_base(base: DebianBase | ImageBase | ArchiveBase) -> dict[str, object]:
 
 def _parse_toml(text: str, file: str) -> dict[str, Any]:
     for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > _MOST_DOTS:
+            raise LockError(f"{file}:{number}: not a readable lock: a line of dots", hint=_MAKE_ANEW)
         if line.startswith(("<<<<<<< ", ">>>>>>> ")) or line == "=======":
             raise LockError(
                 f"{file}:{number}: an unfinished merge left both sides in the lock",

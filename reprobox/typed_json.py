@@ -5,7 +5,11 @@ from __future__ import annotations
 import types
 import typing
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import Any
+
+_LARGEST = 2**1023
+"""Whole numbers beyond it are no floats."""
 
 
 class Misfit(ValueError):
@@ -28,6 +32,8 @@ def build_value(wanted: Any, value: object, key: str) -> Any:  # noqa: ANN401 â€
     if wanted is Any:
         return value
     if wanted is float and type(value) is int:
+        if abs(value) > _LARGEST:
+            raise Misfit(f"{key} is too large")
         return float(value)
     return _expect(value, wanted, key)
 
@@ -43,15 +49,24 @@ def _build_union(options: tuple[Any, ...], value: object, key: str) -> Any:  # n
 
 def _build_fields(wanted: type, value: object, key: str) -> Any:  # noqa: ANN401
     data = _expect(value, dict, key or "the record")
-    hints = typing.get_type_hints(wanted)
     found = {}
-    for field in fields(wanted):
-        name = f"{key}.{field.name}" if key else field.name
-        if field.name in data:
-            found[field.name] = build_value(hints[field.name], data[field.name], name)
-        elif field.default is MISSING and field.default_factory is MISSING:
+    for field, hint, needed in _describe_fields(wanted):
+        name = f"{key}.{field}" if key else field
+        if field in data:
+            found[field] = build_value(hint, data[field], name)
+        elif needed:
             raise Misfit(f"{name} is missing")
     return wanted(**found)
+
+
+@cache
+def _describe_fields(wanted: type) -> tuple[tuple[str, Any, bool], ...]:
+    """Return name, type and need of each field; a bundle's manifest has a hundred thousand objects of one kind."""
+    hints = typing.get_type_hints(wanted)
+    return tuple(
+        (one.name, hints[one.name], one.default is MISSING and one.default_factory is MISSING)
+        for one in fields(typing.cast(Any, wanted))
+    )
 
 
 def _expect(value: object, wanted: type, key: str) -> Any:  # noqa: ANN401

@@ -14,6 +14,7 @@ import zstandard
 
 from reprobox.bundle.manifest import refuse
 from reprobox.errors import BundleError
+from reprobox.streams import escape_unprintable
 
 _CHUNK = 1 << 20
 _WINDOW = 1 << 27
@@ -88,18 +89,20 @@ def _inflate(stream: BinaryIO) -> Iterator[bytes]:
             yield inflater.decompress(data, _CHUNK)
             data = inflater.unconsumed_tail
         if inflater.eof:
+            if inflater.unused_data or stream.read(1):
+                raise refuse("it goes on behind its end")
             return
     raise refuse("it ends in the middle")
 
 
 def open_plain_file(path: Path) -> BinaryIO:
     """Open a regular file; a pipe or a device is refused and not waited for."""
+    shown = escape_unprintable(str(path))
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as exc:
-        raise BundleError(f"{path} cannot be read: {exc.strerror}", hint="name a bundle, NAME.reprobox") from exc
-    stream = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise BundleError(f"{path} is no regular file", hint="name a bundle, NAME.reprobox")
-    return stream
+        raise BundleError(f"{shown} cannot be read: {exc.strerror}", hint="name a bundle, NAME.reprobox") from exc
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BundleError(f"{shown} is no regular file", hint="name a bundle, NAME.reprobox")
+    return os.fdopen(descriptor, "rb")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox import __version__
-from reprobox.bundle.manifest import is_safe_path
+from reprobox.bundle.manifest import format_manifest, is_safe_path, parse_manifest
 from reprobox.bundle.model import (
     BUNDLE_SCHEMA,
     CLAIM_OUTPUT,
@@ -29,7 +29,7 @@ from reprobox.bundle.model import (
     blob_path,
 )
 from reprobox.bundle.secrets import LOOKED_AT, Secret, find_named, find_variables, find_written
-from reprobox.errors import UsageError
+from reprobox.errors import BundleError, UsageError
 from reprobox.image import Image, closing_members
 from reprobox.inputs import hash_file
 from reprobox.outputs import select_outputs, walk_tree
@@ -105,6 +105,10 @@ def choose_contents(sources: Sources) -> Contents:
         files=files,
         left_out=tuple(left_out),
     )
+    try:
+        parse_manifest(format_manifest(manifest))
+    except BundleError as exc:
+        raise UsageError(f"nothing was exported, for every judge would say: {exc.message}") from exc
     return Contents(manifest, data)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,12 +16,15 @@ from reprobox.bundle.model import MANIFEST, SIGNATURE, Manifest, blob_path
 from reprobox.errors import BuildError, BundleError
 from reprobox.layers.model import Layer
 from reprobox.layers.read_tar import EntryData, read_entries
-from reprobox.layers.tar import Entry, Kind
+from reprobox.layers.tar import BLOCK, Entry, Kind
 
 _CHUNK = 1 << 20
 _LARGEST_SIGNATURE = 64 * 1024
-_SLACK = 64 * 2**20
-"""Bytes that headers and the end of the archive may take beyond the members themselves."""
+_SLACK = 2**20
+_HEADERS = 8 * BLOCK
+"""Bytes that a member's headers and its padding may take beyond it, and the end of the archive beyond all."""
+MOST_ENTRIES = 2_000_000
+"""Files in all layers together; each takes an inode of the engine's disk, though next to nothing of a bundle."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Heading:
 def read_heading(path: Path) -> Heading:
     """Read the manifest and its signature, and nothing behind them."""
     text = signature = b""
-    for entry, data in _walk(unpack(path)):
+    for entry, data in _walk(_limit(unpack(path), LARGEST_MANIFEST + _SLACK)):
         if not text:
             if entry.path != MANIFEST:
                 raise refuse(f"its first member is {entry.path[:100]!r} and not {MANIFEST}: it is no bundle of ours")
@@ -68,23 +71,23 @@ def check_members(
     """
     expected = _list_expected(heading.manifest)
     total = sum(size for _, size in expected.values())
+    layers = _LayerRules(heading.manifest)
     done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        on_progress(done, total)
+
     seen: set[str] = set()
-    for entry, data in _walk(_limit(unpack(path), total + len(heading.text) + _SLACK)):
+    for entry, data in _walk(_limit(unpack(path), _most_bytes(expected) + len(heading.text))):
         if entry.path in (MANIFEST, SIGNATURE):
             _check_heading(entry, data, heading, seen)
             continue
         _check_announced(entry, expected, seen)
-        stream = keep(entry.path)
         digest = hashlib.sha256()
-        while chunk := data.read(_CHUNK):
-            digest.update(chunk)
-            if stream is not None:
-                stream.write(chunk)
-            done += len(chunk)
-            on_progress(done, total)
-        if stream is not None:
-            stream.close()
+        with keep(entry.path) or nullcontext() as stream:
+            layers.check(entry.path, _pull(data, digest, stream, advance))
         if digest.hexdigest() != expected[entry.path][0]:
             raise refuse(f"{entry.path} is not what the manifest says: its sha256 is {digest.hexdigest()}")
     if missing := sorted(expected.keys() - seen):
@@ -117,7 +120,7 @@ class BundleLayers:
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self._path = path
-        self._total = sum(size for _, size in _list_expected(manifest).values())
+        self._most = _most_bytes(_list_expected(manifest)) + LARGEST_MANIFEST
         self._members: Iterator[tuple[Entry, _Data]] = iter(())
 
     def read(self, layer: Layer) -> Iterator[bytes]:
@@ -131,6 +134,8 @@ class BundleLayers:
             if left <= 0 and f"sha256:{digest.hexdigest()}" != layer.diff_id:
                 raise refuse(f"the layer {layer.diff_id} is another: its sha256 is {digest.hexdigest()}")
             yield chunk
+        if left:
+            raise refuse(f"the layer {layer.diff_id} has another size than its manifest says")
 
     def verify(self, layers: Iterable[Layer]) -> None:
         """Raise a ``BundleError`` for the first layer that does not have its digest."""
@@ -144,16 +149,52 @@ class BundleLayers:
             for entry, data in self._members:
                 if entry.path == name:
                     return data
-            self._members = _walk(_limit(unpack(self._path), self._total + LARGEST_MANIFEST + _SLACK))
+            self._members = _walk(_limit(unpack(self._path), self._most))
         raise refuse(f"{name} is missing")
 
 
 def _walk(chunks: Iterator[bytes]) -> Iterator[tuple[Entry, _Data]]:
     with _refusing():
-        for entry, data in read_entries(chunks, "the archive"):
+        for entry, data in read_entries(chunks, "the archive", whole=True):
             if entry.kind is not Kind.FILE or data is None or entry.xattrs:
                 raise refuse(f"its member {entry.path[:200]!r} is no plain file")
             yield entry, _Data(data)
+
+
+def _pull(
+    data: _Data, digest: hashlib._Hash, stream: BinaryIO | None, advance: Callable[[int], None]
+) -> Iterator[bytes]:
+    """Yield a member's bytes, hashed and kept on their way."""
+    while chunk := data.read(_CHUNK):
+        digest.update(chunk)
+        if stream is not None:
+            stream.write(chunk)
+        advance(len(chunk))
+        yield chunk
+
+
+class _LayerRules:
+    """What is asked of layers beyond their digests: they are a stranger's, and an engine unpacks them as root."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._waiting = list(dict.fromkeys(blob_path(one.diff_id) for one in manifest.layers if one.held))
+        self._known = frozenset(self._waiting)
+        self._left = MOST_ENTRIES
+
+    def check(self, name: str, chunks: Iterator[bytes]) -> None:
+        """Read a member to its end; raise for a layer out of order, or with what no layer has.
+
+        An engine would fill the holes of a sparse file with zeros, whatever size it says.
+        """
+        if name not in self._known:
+            for _ in chunks:
+                pass
+            return
+        if name != self._waiting.pop(0):
+            raise refuse(f"its layer {name} does not stand in the order that its manifest has")
+        with _refusing():
+            for _ in read_entries(chunks, f"its layer {name[:25]}", skip_special=True, most=self._left):
+                self._left -= 1
 
 
 class _Data:
@@ -192,6 +233,10 @@ def _read_small(entry: Entry, data: _Data, most: int) -> bytes:
     if entry.size > most:
         raise refuse(f"its {entry.path} has {entry.size} bytes")
     return data.read()
+
+
+def _most_bytes(expected: dict[str, tuple[str, int]]) -> int:
+    return sum(size + _HEADERS for _, size in expected.values()) + _SLACK
 
 
 def _list_expected(manifest: Manifest) -> dict[str, tuple[str, int]]:

@@ -65,7 +65,8 @@ def _read_project(manifest: Manifest, folder: Path) -> tuple[Spec, Lock]:
         spec = load_spec(folder / SPEC)
         return spec, load_lock(open_project(folder / SPEC), spec)
     except (SpecError, LockError, UsageError) as exc:
-        raise refuse(f"its spec and lock cannot be used: {exc.message}") from exc
+        first = exc.message.partition("\n")[0].replace(f"{folder}/", "")
+        raise refuse(f"its spec and lock cannot be used: {first}") from exc
 
 
 def _check_plan(plan: Plan, manifest: Manifest) -> None:
@@ -114,7 +115,7 @@ def _read_claim(manifest: Manifest, folder: Path) -> RunRecord:
     try:
         record = read_record(folder / CLAIM_RECORD)
     except UsageError as exc:
-        raise refuse(f"the record of its result cannot be used: {exc.message}") from exc
+        raise refuse(f"the record of its result cannot be used: {exc.message.replace(f'{folder}/', '')}") from exc
     outputs = tuple(
         OutputFile(file.path.removeprefix(CLAIM_OUTPUT), file.sha256, file.size)
         for file in manifest.files

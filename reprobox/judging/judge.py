@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from reprobox.verdict import Verdict
 
 IDENTITY = "is the bundle what it says it is?"
 JUDGEMENT_FILE = "judgement.json"
+ATTESTATION_FILE = "attestation.json"
 _BUNDLE_FOLDER = "bundle"
 
 
@@ -68,11 +71,7 @@ def judge_bundle(
     Raises ``BundleError`` for one that is refused, ``EngineError`` where the sandbox itself cannot be had.
     """
     contest, engine, settings = options.contest, bench.engines[0], bench.settings
-    # Nobody else's: what strangers leave here may be programs that run as their owner.
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    heading, signer = open_heading(path, contest, options.allowed)
-    unpack_files(path, heading, folder / _BUNDLE_FOLDER, settings)
-    entry = identify(heading.manifest, folder / _BUNDLE_FOLDER, LayerStore(settings.cache))
+    heading, signer, entry = _take_in(path, folder, options, settings)
     inputs, other = find_inputs(entry, contest)
     image, entry = provide_image(path, entry, engine, settings, rebuild=options.rebuild)
     request = _make_request(entry, image, folder, options, bench, inputs)
@@ -83,9 +82,28 @@ def judge_bundle(
     else:
         trail.reach(0, IDENTITY, Outcome.PASSED, _describe_identity(heading, signer, rebuilt=options.rebuild))
         judgement = _climb(Climb(entry, contest, request, bench.engines, settings.now, trail))
-    write_atomic(folder / "attestation.json", format_attestation(judgement))
+    write_atomic(folder / ATTESTATION_FILE, format_attestation(judgement))
     write_atomic(folder / JUDGEMENT_FILE, format_judgement(judgement))
     return judgement
+
+
+def _take_in(path: Path, folder: Path, options: JudgeOptions, settings: Settings) -> tuple[Heading, str, Entry]:
+    """Check a bundle and unpack it; of one that is refused, and of what was found out before, nothing is left."""
+    # Nobody else's: what strangers leave here may be programs that run as their owner.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in (JUDGEMENT_FILE, ATTESTATION_FILE):
+        (folder / name).unlink(missing_ok=True)
+    unpacked = folder / _BUNDLE_FOLDER
+    try:
+        heading, signer = open_heading(path, options.contest, options.allowed)
+        unpack_files(path, heading, unpacked, settings)
+        return heading, signer, identify(heading.manifest, unpacked, LayerStore(settings.cache))
+    except BaseException:
+        shutil.rmtree(unpacked, ignore_errors=True)
+        with suppress(OSError):  # it holds earlier runs, or its parent does
+            folder.rmdir()
+            folder.parent.rmdir()
+        raise
 
 
 def _climb(given: Climb) -> Judgement:

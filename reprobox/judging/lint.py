@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from reprobox.errors import BundleError
+from reprobox.bundle.manifest import refuse
 
 _HOOKS = re.compile(
     r"LD_(PRELOAD|AUDIT|LIBRARY_PATH|DEBUG.*|ORIGIN_PATH)|NVIDIA_.*|CUDA_INJECTION64_PATH|_CONTAINERS_.*"
@@ -24,9 +24,9 @@ def find_hooks(config: bytes) -> Iterator[str]:
     try:
         settings = json.loads(config)["config"]
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise BundleError("the image's configuration cannot be read") from exc
+        raise refuse("its image's configuration cannot be read") from exc
     if not isinstance(settings, Mapping):
-        raise BundleError("the image's configuration cannot be read")
+        raise refuse("its image's configuration cannot be read")
     for item in settings.get("Env") or ():
         name = str(item).partition("=")[0]
         if _HOOKS.fullmatch(name) and name not in _ALLOWED:

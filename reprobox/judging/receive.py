@@ -26,6 +26,7 @@ from reprobox.reporting import show_activity, show_tasks
 from reprobox.settings import Settings
 from reprobox.sizes import format_size
 
+_BLOCK = 4096
 RESERVE = 2**30
 """Bytes that stay free on the judge's disk."""
 
@@ -44,7 +45,8 @@ def open_heading(path: Path, contest: Contest, allowed: Path | None) -> tuple[He
 
 def unpack_files(path: Path, heading: Heading, folder: Path, settings: Settings) -> None:
     """Check every byte of a bundle and put its files, but not its layers, into a new folder."""
-    needed = sum(file.size for file in heading.manifest.files)
+    # Each takes whole blocks, and a folder perhaps.
+    needed = sum(file.size + 2 * _BLOCK for file in heading.manifest.files)
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

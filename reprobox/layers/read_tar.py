@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from reprobox.errors import BuildError
@@ -10,6 +11,8 @@ from reprobox.layers.tar import BLOCK, CHUNK, WHITEOUT, Entry, Kind, check_path
 
 _MOST_HEADER = 1 << 20
 """No PAX header or long name is larger; a hostile one could be gigabytes."""
+_MOST_HEADERS = 4 * _MOST_HEADER
+"""Bytes of headers before one entry, and of all that speak of every later one: they are kept in memory."""
 _XATTR = b"SCHILY.xattr."
 _KINDS = {b"0": Kind.FILE, b"7": Kind.FILE, b"1": Kind.HARDLINK, b"2": Kind.SYMLINK, b"5": Kind.DIR}
 _SPECIAL = {b"3": "a character device", b"4": "a block device", b"6": "a pipe"}
@@ -36,24 +39,38 @@ class EntryData:
 
 
 def read_entries(
-    stream: BinaryIO | Iterable[bytes], what: str = "the tar", *, skip_special: bool = False, rooted: bool = False
+    stream: BinaryIO | Iterable[bytes],
+    what: str = "the tar",
+    *,
+    skip_special: bool = False,
+    rooted: bool = False,
+    whole: bool = False,
+    most: int | None = None,
 ) -> Iterator[tuple[Entry, EntryData | None]]:
     """Yield every entry of an uncompressed tar, with its data where it is a file.
 
     Names lose a leading ``./`` and a trailing slash, the root itself is left out, ``.wh.`` names become
     whiteouts. Raises ``BuildError`` naming ``what`` for a truncated or damaged tar, a sparse file, an absolute name
     or one with ``..``, and for devices and pipes unless ``skip_special`` leaves them out. ``rooted``: the tar is of a
-    whole root file system, where ``/etc`` is ``etc``.
+    whole root file system, where ``/etc`` is ``etc``. ``whole``: nothing but zeros may stand behind its end. ``most``:
+    no more entries than these, special ones too.
     """
-    source = _Source(stream, what)
+    source = _Source(stream, what, whole)
+    spent = shared_spent = count = 0
     extra: dict[bytes, bytes] = {}
     shared: dict[bytes, bytes] = {}
     while (header := source.read_header()) is not None:
         kind = header[156:157].replace(b"\0", b"0")
         size = _size_of(header, extra if kind not in b"xgLK" else {}, what)
         if kind in b"xgLK":
+            spent, shared_spent = spent + size, shared_spent + size * (kind == b"g")
+            if max(spent, shared_spent) > _MOST_HEADERS:
+                raise BuildError(f"{what} is damaged: headers of more than {_MOST_HEADERS} bytes")
             _read_extension(source, kind, size, extra, shared)
             continue
+        spent, count = 0, count + 1
+        if most is not None and count > most:
+            raise BuildError(f"{what} holds more than {most} files")
         merged = {**shared, **extra}
         extra = {}
         data = EntryData(source, size if kind in b"07" or kind not in b"123456" else 0)
@@ -67,10 +84,11 @@ def read_entries(
 class _Source:
     """A stream or chunks, read in exact amounts."""
 
-    def __init__(self, stream: BinaryIO | Iterable[bytes], what: str) -> None:
+    def __init__(self, stream: BinaryIO | Iterable[bytes], what: str, whole: bool) -> None:
         self._chunks = _chunks_of(stream)
         self._buffer = memoryview(b"")
         self._what = what
+        self._whole = whole
 
     def read(self, size: int) -> bytes:
         """Return exactly ``size`` bytes, or raise."""
@@ -94,8 +112,9 @@ class _Source:
         """Return the next header block, or ``None`` after the end mark, with the stream read to its end."""
         header = self.read(BLOCK)
         if header.count(0) == BLOCK:
-            for _ in self._chunks:
-                pass
+            for chunk in chain((bytes(self._buffer),), self._chunks):
+                if self._whole and chunk.count(0) != len(chunk):
+                    raise BuildError(f"{self._what} goes on behind its end")
             return None
         stored = _read_number(header[148:156], self._what)
         if stored != sum(header) - sum(header[148:156]) + 8 * 32:

@@ -215,6 +215,10 @@ def read_table(value: Value, read_entry: Callable[[str, Value], T | None]) -> di
     return {key: result for key, result in results.items() if result is not None}
 
 
+_MOST_HINTS = 100
+"""Unknown keys that are compared with the known ones: a file of nothing else would take minutes."""
+
+
 def read_fields(
     value: Value, readers: Mapping[str, Reader[object]], elsewhere: Mapping[str, str] | None = None
 ) -> dict[str, object]:
@@ -226,13 +230,15 @@ def read_fields(
         value.report(f"expected a mapping, found {describe(value.node)}", f"its keys are {', '.join(readers)}")
         return {}
     results: dict[str, object] = {}
+    unknown = 0
     for key, entry in value.entries().items():
         if key in readers:
             result = readers[key](entry)
             if result is not None:
                 results[key] = result
         else:
-            hint = hint_unknown(key, readers, elsewhere or {})
+            unknown += 1
+            hint = hint_unknown(key, readers, elsewhere or {}) if unknown <= _MOST_HINTS else ""
             entry.report_key("unknown key", hint or f"the keys are {', '.join(readers)}")
     return results
 
