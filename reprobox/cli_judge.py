@@ -18,8 +18,8 @@ from reprobox.gpus.selection import parse_selection
 from reprobox.streams import write_line
 
 if TYPE_CHECKING:
-    from reprobox.judging.contest import Contest
     from reprobox.judging.judge import JudgeOptions
+    from reprobox.judging.terms import Contest
 
 
 def judge_command(
@@ -118,7 +118,7 @@ def _print(text: str) -> None:
 
 def _read_contest(path: Path | None, inputs: Sequence[str], runs: int | None, seeds: int | None) -> Contest:
     """Return the contest's terms, with what the command line says over them."""
-    from reprobox.judging.contest import Contest, read_contest
+    from reprobox.judging.terms import Contest, read_contest
 
     contest = read_contest(path) if path else Contest()
     given = dict(contest.inputs)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from reprobox.judging.contest import Contest
+from reprobox.judging.terms import Contest
 
 BATCH_SCHEMA = 1
 REFUSED = "REFUSED"

@@ -12,8 +12,8 @@ from typing import Any
 from reprobox.bundle.read import read_heading
 from reprobox.errors import BundleError, UsageError
 from reprobox.judging.batch import BatchRow, make_row
-from reprobox.judging.contest import Contest
 from reprobox.judging.judge import JUDGEMENT_FILE
+from reprobox.judging.terms import Contest
 from reprobox.process import Followed
 from reprobox.verdict import Verdict, choose_exit
 

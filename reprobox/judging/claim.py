@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reprobox.judging.contest import Contest, Metric
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Score
 from reprobox.judging.scoring import find_metrics
+from reprobox.judging.terms import Contest, Metric
 from reprobox.metrics import read_metrics
 from reprobox.statistics import place_claim, summarize
 

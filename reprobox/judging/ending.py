@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reprobox.judging.contest import Contest
+from reprobox.judging.terms import Contest
 from reprobox.records import RunRecord, StageRecord
 from reprobox.sizes import format_size
 from reprobox.streams import escape_unprintable

@@ -16,16 +16,18 @@ from reprobox.errors import EngineError
 from reprobox.files import write_atomic
 from reprobox.gpu_checks import GpuChecks
 from reprobox.gpus.driver import Driver
-from reprobox.judging.attestation import format_attestation
-from reprobox.judging.contest import Contest
 from reprobox.judging.identity import Entry, identify
 from reprobox.judging.judgement import Judgement, Outcome, Rung, format_judgement
 from reprobox.judging.ladder import Climb, climb
+from reprobox.judging.page import format_pages
 from reprobox.judging.receive import find_inputs, open_heading, provide_image, unpack_files
 from reprobox.judging.sandbox import choose_timeout, make_fence
+from reprobox.judging.statement import format_attestation
+from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
 from reprobox.layers.store import LayerStore
 from reprobox.records import EngineRecord, Host
+from reprobox.report.lang import list_languages, load_language
 from reprobox.run import RunRequest
 from reprobox.settings import Settings
 from reprobox.verdict import Verdict
@@ -83,6 +85,9 @@ def judge_bundle(
         trail.reach(0, IDENTITY, Outcome.PASSED, _describe_identity(heading, signer, rebuilt=options.rebuild))
         judgement = _climb(Climb(entry, contest, request, bench.engines, settings.now, trail))
     write_atomic(folder / ATTESTATION_FILE, format_attestation(judgement))
+    for language in map(load_language, list_languages()):
+        for name, text in format_pages(judgement, language):
+            write_atomic(folder / name, text.encode("utf-8", "backslashreplace"))
     write_atomic(folder / JUDGEMENT_FILE, format_judgement(judgement))
     return judgement
 

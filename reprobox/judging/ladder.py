@@ -12,12 +12,12 @@ from reprobox.bundle.contents import list_claimed
 from reprobox.engines.base import Runner
 from reprobox.fleet import Ran, run_fleet
 from reprobox.judging.claim import CLAIM_FOLDER, list_copies, read_claimed_metrics, score_claim
-from reprobox.judging.contest import Contest
 from reprobox.judging.ending import explain_failure
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Judgement, Outcome
 from reprobox.judging.scoring import find_metrics
 from reprobox.judging.seeds import SeedRuns, measure_agreement
+from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
 from reprobox.outputs import select_outputs
 from reprobox.plan import StagePlan

@@ -18,8 +18,8 @@ from reprobox.engines.base import Engine
 from reprobox.errors import BundleError, UsageError
 from reprobox.image import load_image
 from reprobox.inputs import hash_input
-from reprobox.judging.contest import Contest
 from reprobox.judging.identity import Entry
+from reprobox.judging.terms import Contest
 from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
 from reprobox.reporting import show_activity, show_tasks

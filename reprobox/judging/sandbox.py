@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reprobox.engines.base import Fence, Quota
-from reprobox.judging.contest import MEBIBYTE, Contest
+from reprobox.judging.terms import MEBIBYTE, Contest
 from reprobox.spec.model import Resources
 
 _RECORD_FOLDER = 512 * MEBIBYTE

@@ -9,7 +9,7 @@ from reprobox.contributions.predictions import find_key, pair_values, read_value
 from reprobox.contributions.scores import METRICS
 from reprobox.errors import UsageError
 from reprobox.judging.agreement import choose_predictions
-from reprobox.judging.contest import Contest
+from reprobox.judging.terms import Contest
 
 
 def find_metrics(contest: Contest, run: Path, outputs: tuple[str, ...], said: Mapping[str, float]) -> dict[str, float]:

@@ -9,9 +9,9 @@ from statistics import fmean
 from reprobox.fleet import Ran
 from reprobox.judging.agreement import agree, choose_predictions
 from reprobox.judging.claim import CLAIM_FOLDER
-from reprobox.judging.contest import Contest
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Agreement, Score
+from reprobox.judging.terms import Contest
 from reprobox.records import RunRecord
 from reprobox.verdict import Verdict
 from reprobox.verify import is_failed

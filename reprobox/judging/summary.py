@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reprobox.files import write_atomic
 from reprobox.judging.batch import BatchRow, format_batch, format_table
-from reprobox.judging.contest import Contest
+from reprobox.judging.terms import Contest
 from reprobox.templating import fill_template
 
 _CLASSES = {

@@ -20,8 +20,8 @@ from reprobox.cli import app
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import BundleError
 from reprobox.gpus.driver import Driver
-from reprobox.judging.contest import Contest, Limits
 from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
+from reprobox.judging.terms import Contest, Limits
 from reprobox.settings import Settings
 
 

@@ -10,9 +10,9 @@ import pytest
 from reprobox.errors import UsageError
 from reprobox.judging.batch import BatchRow, format_batch, format_table, make_row, rank_rows
 from reprobox.judging.children import list_bundles
-from reprobox.judging.contest import Contest, Metric
 from reprobox.judging.display import Display
 from reprobox.judging.summary import describe_counts, format_page, write_summary
+from reprobox.judging.terms import Contest, Metric
 
 CONTEST = Contest(name="Food", metric=Metric("accuracy"))
 

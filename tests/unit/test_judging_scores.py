@@ -4,8 +4,8 @@ import pytest
 
 from reprobox.errors import SpecError
 from reprobox.judging.claim import score_claim
-from reprobox.judging.contest import Contest, Metric, read_contest
 from reprobox.judging.scoring import find_metrics
+from reprobox.judging.terms import Contest, Metric, read_contest
 
 LABELS = "id,label\n1,cat\n2,dog\n3,cat\n4,dog\n"
 

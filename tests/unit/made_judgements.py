@@ -1,0 +1,42 @@
+"""A judgement for tests, with something in every field."""
+
+from made_records import HOST, make_record
+
+from reprobox.judging.judgement import Agreement, JudgedRun, Judgement, Outcome, Rung, Score
+from reprobox.record_diff import Fact
+from reprobox.verdict import Verdict
+
+
+def make_judgement(**changes):
+    """Return a judgement that climbed all the way."""
+    values = {
+        "entry": "forest",
+        "bundle": "sha256:" + "a" * 64,
+        "signer": "alice@example.org",
+        "image_digest": "sha256:" + "b" * 64,
+        "seed": 32,
+        "contest": "Food",
+        "terms": "sha256:" + "c" * 64,
+        "verdict": Verdict.CONSISTENT,
+        "reason": "model.pt differs; the claimed accuracy is inside",
+        "rungs": (
+            Rung(0, "is it?", Outcome.PASSED, "every byte", 0.5),
+            Rung(1, "does it?", Outcome.SKIPPED, "no stage `predict`"),
+            Rung(3, "is it so?", Outcome.FAILED, "model.pt differs", 12.25),
+        ),
+        "runs": (JudgedRun("20261121-084500", 32, 0, 61.5, 2 << 30, {"accuracy": 0.875}, {"model.pt": "d" * 64}),),
+        "claim": "20261120-120000",
+        "claimed_outputs": {"model.pt": "e" * 64},
+        "differences": ("model.pt: different",),
+        "circumstances": (Fact("host", "cpu", "A", "B"),),
+        "agreement": Agreement("predictions.csv", 0.9375, 0.95),
+        "scores": (Score("accuracy", True, 0.875, 0.75, (0.5, 0.9), 5, True, 1, 2),),
+        "notes": ("base and packages are as packed",),
+        "sandbox": {"network": False, "memory": 1 << 30, "scratch_folders": ("/tmp",)},
+        "host": HOST,
+        "engine": make_record().engine,
+        "started": "2026-11-21T08:45:00+00:00",
+        "seconds": 123.5,
+        "reprobox": "0.1.0",
+    }
+    return Judgement(**{**values, **changes})

@@ -1,0 +1,114 @@
+"""A judgement as JSON, as a statement, as a page and on a terminal."""
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from made_judgements import make_judgement
+
+from reprobox.judging.judgement import Outcome, Rung, format_judgement
+from reprobox.judging.page import format_pages
+from reprobox.judging.statement import format_attestation
+from reprobox.judging.text import describe_judgement, describe_rung
+from reprobox.report.lang import list_languages, load_language
+from reprobox.verdict import Verdict
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
+
+
+def pages(judgement, code="en"):
+    return dict(format_pages(judgement, load_language(code)))
+
+
+def find(value, path):
+    for key in path.split("."):
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
+
+
+@pytest.mark.parametrize("code", list_languages())
+def test_every_value_of_the_page_is_that_of_the_json(code):
+    judgement = make_judgement()
+    kept = json.loads(format_judgement(judgement))
+    html = pages(judgement, code)[f"judgement.{code}.html"]
+    shown = re.findall(r'<data value="([^"]*)" data-path="([^"]+)"', html)
+    assert len(shown) > 30
+    for value, path in shown:
+        if path.startswith("claimed_outputs."):
+            assert json.loads(unescape(value)) in kept["claimed_outputs"].values()
+        elif not path.startswith("sandbox."):
+            assert json.loads(unescape(value)) == find(kept, path), path
+
+
+@pytest.mark.parametrize("code", list_languages())
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_is_explained_in_every_language(code, verdict):
+    made = pages(make_judgement(verdict=verdict), code)
+    assert all(verdict.value in text for text in made.values())
+    assert "judge." not in made[f"judgement.{code}.md"]
+
+
+def test_a_judgement_that_ended_early_has_a_page_too():
+    early = make_judgement(
+        rungs=(), runs=(), scores=(), agreement=None, differences=(), circumstances=(), notes=(), host=None, engine=None
+    )
+    text = pages(early)["judgement.en.md"]
+    assert "## Scores" not in text
+    assert "## What was judged" in text
+
+
+def test_nothing_of_the_entrants_is_markup_or_moves_a_cursor():
+    hostile = make_judgement(
+        entry=HOSTILE,
+        reason=HOSTILE,
+        claim=HOSTILE,
+        claimed_outputs={HOSTILE: "e" * 64},
+        differences=(HOSTILE,),
+        notes=(HOSTILE,),
+        rungs=(Rung(3, HOSTILE, Outcome.FAILED, HOSTILE),),
+    )
+    html = pages(hostile)["judgement.en.html"]
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    told = describe_judgement(hostile, Path("out")) + describe_rung(hostile.rungs[0])
+    for text in (*pages(hostile).values(), told):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "result"),
+    [
+        (Verdict.IDENTICAL, "PASSED"),
+        (Verdict.EQUIVALENT, "PASSED"),
+        (Verdict.CONSISTENT, "WARNED"),
+        (Verdict.DIFFERENT, "FAILED"),
+        (Verdict.NOT_RUN, "FAILED"),
+        (Verdict.NOT_COMPARABLE, "FAILED"),
+    ],
+)
+def test_the_statement_is_an_in_toto_test_result(verdict, result):
+    statement = json.loads(format_attestation(make_judgement(verdict=verdict)))
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert statement["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
+    predicate = statement["predicate"]
+    assert predicate["result"] == result
+    assert predicate["configuration"] == [{"name": "bundle", "digest": {"sha256": "a" * 64}}]
+    assert (predicate["passedTests"], predicate["failedTests"]) == (["0: is it?"], ["3: is it so?"])
+    assert {"name": "model.pt", "digest": {"sha256": "e" * 64}} in statement["subject"]
+
+
+def test_the_terminal_shows_agreement_beside_that_of_two_seeds():
+    text = describe_judgement(make_judgement(), Path("out"))
+    assert "93.75% of the rows of predictions.csv are as claimed; two seeds of this entry agree on 95.00%" in text
+    assert "no closer than another seed" in text
+    assert "accuracy: claimed 0.875, here 0.75; 5 other seeds: 0.5 … 0.9; computed from predictions and labels" in text
+    assert "rank 1 by the claim, 2 by the judge's run" in text
+    assert "host cpu: A → B" in text
+
+
+def test_numbers_that_json_lacks_are_texts():
+    judgement = make_judgement(seconds=float("nan"))
+    assert json.loads(format_judgement(judgement))["seconds"] == "nan"
