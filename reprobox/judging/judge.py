@@ -22,7 +22,7 @@ from reprobox.judging.identity import Entry, identify
 from reprobox.judging.judgement import Judgement, Outcome, Rung, format_judgement
 from reprobox.judging.ladder import Climb, climb
 from reprobox.judging.receive import find_inputs, open_heading, provide_image, unpack_files
-from reprobox.judging.sandbox import choose_timeout, make_fence
+from reprobox.judging.sandbox import choose_cpus, choose_timeout, make_fence
 from reprobox.judging.trail import Trail
 from reprobox.layers.store import LayerStore
 from reprobox.records import EngineRecord, Host
@@ -122,7 +122,9 @@ def _make_request(
         checks.check_machine(stranger=True)
         checks.check_kernels(image)
     resources = entry.spec.resources
-    limited = replace(resources, timeout=choose_timeout(options.contest, resources))
+    limited = replace(
+        resources, timeout=choose_timeout(options.contest, resources), cpus=choose_cpus(resources, engine.info())
+    )
     return RunRequest(
         image=image,
         image_digest=entry.image.config_digest,
@@ -166,7 +168,7 @@ def _start(
         rungs=(),
         claim=entry.claim.id,
         claimed_outputs={file.path: file.sha256 for file in entry.claim.outputs},
-        notes=(*entry.notes, *wants_network),
+        notes=(*entry.notes, *wants_network, *_list_unheld(info)),
         sandbox=_describe_fence(request.fence(folder), info),
         host=replace(request.host, cpu_flags=()),
         engine=EngineRecord(
@@ -181,6 +183,12 @@ def _start(
         started=request.started.isoformat(),
         reprobox=__version__,
     )
+
+
+def _list_unheld(info: EngineInfo) -> tuple[str, ...]:
+    if info.holds_limits:
+        return ()
+    return ("this engine cannot hold a program to limits of memory, processes and processors: see `reprobox doctor`",)
 
 
 def _describe_fence(fence: Fence, info: EngineInfo) -> dict[str, object]:
