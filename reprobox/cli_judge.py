@@ -77,11 +77,12 @@ def judge_command(
 
 def _judge_one(path: Path, out: Path, options: JudgeOptions, *, as_json: bool) -> int:
     from reprobox.handover import judge_file
+    from reprobox.judging.receive import choose_folder
     from reprobox.judging.text import describe_judgement, describe_rung
     from reprobox.verdict import choose_exit
 
     show = say if as_json else _print
-    folder = out / path.stem
+    folder = choose_folder(path, out)
     judgement = judge_file(path, folder, options, open_settings(), lambda rung: show(describe_rung(rung)))
     show(describe_judgement(judgement, folder))
     if as_json:

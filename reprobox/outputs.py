@@ -30,10 +30,22 @@ def list_outputs(folder: Path) -> tuple[tuple[OutputFile, ...], tuple[str, ...]]
         if path.is_dir() and not path.is_symlink():
             continue
         try:
+            if _disarm(path):
+                name = path.relative_to(folder).as_posix()
+                warnings.append(f"output {name!r} ran as whoever owns it: that mode was taken away")
             files.append(_hash_output(path, path.relative_to(folder).as_posix()))
         except OSError as exc:
             warn(path, exc.strerror or str(exc))
     return tuple(sorted(files, key=lambda file: file.path)), tuple(sorted(warnings))
+
+
+def _disarm(path: Path) -> bool:
+    """Take the modes away by which a file runs as its owner, or as its group, and say whether it had them."""
+    mode = path.lstat().st_mode
+    if not stat.S_ISREG(mode) or not mode & (stat.S_ISUID | stat.S_ISGID):
+        return False
+    path.chmod(stat.S_IMODE(mode) & 0o777)
+    return True
 
 
 def walk_tree(folder: Path, on_error: Callable[[Path, str], None]) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from reprobox import __version__
 from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo, Fence, Mount, Runner
 from reprobox.errors import EngineError, Interrupted, ReproboxError, UsageError
-from reprobox.files import write_atomic
+from reprobox.files import remove_tree, write_atomic
 from reprobox.fragments import find_gpu_use, find_peak_memory, merge_suspects, read_fragments
 from reprobox.gpus.selection import choose_gpus
 from reprobox.gpus.slowdowns import Slowdowns, list_slowdowns, read_slowdowns
@@ -313,6 +313,8 @@ def _make_record(
     plan, spec = request.plan, request.spec
     outputs, warnings = _list_what_is_left(folder, stages)
     runtime = read_fragments(folder / "record")
+    if any(stage.stopped_for for stage in stages):
+        _remove_inside(folder / "record")
     failed = next((stage.exit_code for stage in stages if stage.exit_code), 0)
     declared = () if request.command else (*spec.outputs, *(item for stage in request.stages for item in stage.outputs))
     return RunRecord(
@@ -360,9 +362,13 @@ def _list_what_is_left(folder: Path, stages: tuple[StageRecord, ...]) -> tuple[t
     reason = next((stage.stopped_for for stage in stages if stage.stopped_for), "")
     if not reason:
         return list_outputs(folder / "output")
-    shutil.rmtree(folder / "output", ignore_errors=True)
-    (folder / "output").mkdir(exist_ok=True)
+    _remove_inside(folder / "output")
     return (), (f"the outputs were removed: {reason}",)
+
+
+def _remove_inside(folder: Path) -> None:
+    remove_tree(folder)
+    folder.mkdir()
 
 
 def _warn_of_idle_gpus(gpus: tuple[Gpu, ...], runtime: RuntimeRecord) -> Iterator[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from reprobox.contributions.numbers import parse_number
 from reprobox.errors import UsageError
 
+_LARGEST = 1e140
+"""Squares of it can be added up by the million; whoever predicts it wants an overflow."""
 _SMALLEST = 1e-15
 """What a probability is held away from 0 and 1, as scikit-learn before 1.3 did."""
 
@@ -137,6 +139,8 @@ def _to_numbers(values: Sequence[str], what: str) -> list[float]:
         number = parse_number(value.strip())
         if number is None:
             raise UsageError(f"the {what} in row {row} is no finite number: {value[:40]!a}", hint="name another column")
+        if abs(number) > _LARGEST:
+            raise UsageError(f"the {what} in row {row} is too large to be scored: {value[:40]!a}")
         found.append(number)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from reprobox.engines.base import Quota
 from reprobox.engines.ending import Ending
 
 _POLL = 0.25
-"""Seconds between two looks; a look that takes longer than a tenth of that waits ten times as long as it took."""
+"""Seconds between two looks; after one that takes longer than a tenth of that the next waits ten times as long."""
+LEAST_FREE = 512 * 2**20
+"""Bytes that stay free on the folder's disk: files that were removed and are still open are in no folder."""
 
 
 @contextmanager
@@ -34,14 +37,22 @@ def watched_quotas(ending: Ending, quotas: tuple[Quota, ...]) -> Iterator[None]:
 
 
 def _watch(ending: Ending, quotas: tuple[Quota, ...], done: threading.Event) -> None:
-    pause = _POLL
-    while not done.wait(pause):
+    following = 0.0
+    while not done.wait(_POLL):
         began = time.monotonic()
-        for quota in quotas:
-            if reason := find_excess(quota):
-                ending.by_force(reason)
-                return
-        pause = max(_POLL, 10 * (time.monotonic() - began))
+        reasons = (find_full_disk(quota) or (find_excess(quota) if began >= following else "") for quota in quotas)
+        if reason := next(filter(None, reasons), ""):
+            ending.by_force(reason)
+            return
+        following = max(following, began + 10 * (time.monotonic() - began))
+
+
+def find_full_disk(quota: Quota) -> str:
+    """Say that next to nothing is left of the folder's disk; empty while there is."""
+    free = shutil.disk_usage(quota.folder).free
+    if free >= LEAST_FREE:
+        return ""
+    return f"only {free} bytes were left on the disk of {quota.what}"
 
 
 def find_excess(quota: Quota) -> str:
@@ -60,8 +71,10 @@ def find_excess(quota: Quota) -> str:
                         return f"it wrote more than {quota.size} bytes to {quota.what}"
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-        except OSError:
-            continue  # removed meanwhile, or closed to us: it is counted by its parent
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # removed meanwhile
+        except OSError as exc:
+            return f"nobody can look into a folder that it made in {quota.what}: {exc.strerror}"
     return ""
 
 

@@ -13,6 +13,7 @@ from reprobox.bundle.read import read_heading
 from reprobox.errors import BundleError, UsageError
 from reprobox.judging.batch import BatchRow, make_row
 from reprobox.judging.judge import JUDGEMENT_FILE
+from reprobox.judging.receive import choose_folder
 from reprobox.judging.terms import Contest
 from reprobox.process import Followed
 from reprobox.verdict import Verdict, choose_exit
@@ -85,8 +86,8 @@ def _judge_one(batch: Batch, path: Path, program: Followed, on_line: Callable[[P
 
 def _find_judgement(batch: Batch, path: Path) -> Mapping[str, Any] | None:
     """Return what was found out about this very bundle under these very terms."""
-    kept = batch.out / path.stem / JUDGEMENT_FILE
     try:
+        kept = choose_folder(path, batch.out) / JUDGEMENT_FILE
         if kept.stat().st_size > _LARGEST_JUDGEMENT:
             return None
         answer = _read_answer(kept.read_text("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from reprobox.judging.identity import Entry
@@ -13,11 +14,17 @@ from reprobox.statistics import place_claim, summarize
 
 CLAIM_FOLDER = "reprobox/claim"
 _MOST_SCORES = 20
+_LONGEST_NAME = 100
 
 
 def read_claimed_metrics(contest: Contest, entry: Entry) -> dict[str, float]:
     """Return the claim's metrics: by the outputs that are there, and by the record where those have none."""
-    said = {**entry.claim.metrics, **read_metrics(entry.folder / CLAIM_FOLDER)}
+    recorded = {
+        name: value
+        for name, value in entry.claim.metrics.items()
+        if math.isfinite(value) and len(name) <= _LONGEST_NAME
+    }
+    said = {**recorded, **read_metrics(entry.folder / CLAIM_FOLDER)}
     return find_metrics(contest, entry.folder / CLAIM_FOLDER, tuple(file.path for file in entry.claim.outputs), said)
 
 

@@ -56,5 +56,9 @@ def _quote_end(log: Path, stage: StageRecord) -> str:
         hint = "; it writes outside of /output, /tmp and its home, which a judged run may not (read_only)"
     elif "Network is unreachable" in text or "Temporary failure in name resolution" in text:
         hint = "; it wants the network, which a judged run does not have"
+    elif "File too large" in text:
+        hint = "; it writes a larger file than a judged run may (limits.output)"
+    elif "No space left on device" in text:
+        hint = "; what it writes to /tmp or its home is more than a judged run may (limits.scratch)"
     lines = [escape_unprintable(line)[:200] for line in text.splitlines() if line.strip()][-_LINES:]
     return hint + (" — it printed last: " + " / ".join(lines) if lines and stage.exit_code else "")

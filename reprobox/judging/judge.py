@@ -21,7 +21,7 @@ from reprobox.judging.judgement import Judgement, Outcome, Rung, format_judgemen
 from reprobox.judging.ladder import Climb, climb
 from reprobox.judging.page import format_pages
 from reprobox.judging.receive import find_inputs, open_heading, provide_image, unpack_files
-from reprobox.judging.sandbox import choose_timeout, make_fence
+from reprobox.judging.sandbox import choose_cpus, choose_timeout, make_fence
 from reprobox.judging.statement import format_attestation
 from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
@@ -127,7 +127,9 @@ def _make_request(
         checks.check_machine(stranger=True)
         checks.check_kernels(image)
     resources = entry.spec.resources
-    limited = replace(resources, timeout=choose_timeout(options.contest, resources))
+    limited = replace(
+        resources, timeout=choose_timeout(options.contest, resources), cpus=choose_cpus(resources, engine.info())
+    )
     return RunRequest(
         image=image,
         image_digest=entry.image.config_digest,
@@ -171,7 +173,7 @@ def _start(
         rungs=(),
         claim=entry.claim.id,
         claimed_outputs={file.path: file.sha256 for file in entry.claim.outputs},
-        notes=(*entry.notes, *wants_network),
+        notes=(*entry.notes, *wants_network, *_list_unheld(info)),
         sandbox=_describe_fence(request.fence(folder), info),
         host=replace(request.host, cpu_flags=()),
         engine=EngineRecord(
@@ -186,6 +188,12 @@ def _start(
         started=request.started.isoformat(),
         reprobox=__version__,
     )
+
+
+def _list_unheld(info: EngineInfo) -> tuple[str, ...]:
+    if info.holds_limits:
+        return ()
+    return ("this engine cannot hold a program to limits of memory, processes and processors: see `reprobox doctor`",)
 
 
 def _describe_fence(fence: Fence, info: EngineInfo) -> dict[str, object]:

@@ -55,7 +55,7 @@ class _Page:
         if isinstance(value, bool):
             text = self.word("passed" if value else "failed")
         shown = escape_unprintable(str(value)) if text is None else text
-        return Cell(shown, path, json.dumps(value, ensure_ascii=False), code=path.rpartition(".")[2] in _CODE)
+        return Cell(shown, path, json.dumps(value), code=path.rpartition(".")[2] in _CODE)
 
     def section(self, name: str, blocks: tuple[Block, ...]) -> Section:
         """Return one heading with what is below it."""

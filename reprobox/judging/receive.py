@@ -31,6 +31,18 @@ RESERVE = 2**30
 """Bytes that stay free on the judge's disk."""
 
 
+def choose_folder(path: Path, out: Path) -> Path:
+    """Return where a bundle's judgement is kept: below ``out``, by the name that its sender gave the file.
+
+    Raises ``BundleError`` for a name that leads elsewhere: "...reprobox" is one for the folder above.
+    """
+    if path.stem in ("", ".", "..") or not path.stem.isprintable():
+        raise BundleError(
+            f"{path.name!r} is refused: its judgement cannot be kept under such a name", hint="rename the file"
+        )
+    return out / path.stem
+
+
 def open_heading(path: Path, contest: Contest, allowed: Path | None) -> tuple[Heading, str]:
     """Read what stands first in a bundle, and refuse one of the wrong sender or size before anything is unpacked."""
     heading = read_heading(path)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from reprobox.engines.base import Fence, Quota
+from reprobox.engines.base import EngineInfo, Fence, Quota
 from reprobox.judging.terms import MEBIBYTE, Contest
 from reprobox.spec.model import Resources
 
@@ -46,6 +46,11 @@ def make_fence(contest: Contest, resources: Resources, memory: int, runtime: str
         )
 
     return fence
+
+
+def choose_cpus(resources: Resources, info: EngineInfo) -> float | None:
+    """Return how many processors' time a run has: what the entry asks for, where the machine has as many."""
+    return None if resources.cpus is None else min(resources.cpus, float(info.cpus))
 
 
 def choose_timeout(contest: Contest, resources: Resources) -> float:

@@ -176,3 +176,9 @@ def test_without_labels_the_shift_counts():
     assert (measure_shift(["1", "2"], ["1", "4"]), name_shift(["1", "2"])) == (1.0, "mean prediction shift")
     assert measure_shift(["a", "b", "1"], ["a", "c", "1.0"]) == pytest.approx(1 / 3)
     assert name_shift(["a", "1"]) == "share of predictions changed"
+
+
+@pytest.mark.parametrize("name", ["mae", "r2", "rmse", "auc"])
+def test_a_prediction_whose_square_is_no_number_has_no_score(name):
+    with pytest.raises(UsageError, match="row 2 is too large to be scored"):
+        METRICS[name].compute(("0", "1", "1"), ("0", "-1e200", "1"))

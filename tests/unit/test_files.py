@@ -7,7 +7,15 @@ import tempfile
 
 import pytest
 
-from reprobox.files import UNFINISHED, make_folder_atomic, open_atomic, open_scratch, remove_leftovers, write_atomic
+from reprobox.files import (
+    UNFINISHED,
+    make_folder_atomic,
+    open_atomic,
+    open_scratch,
+    remove_leftovers,
+    remove_tree,
+    write_atomic,
+)
 from reprobox.source import list_source
 from reprobox.spec.model import Spec
 
@@ -133,3 +141,34 @@ def test_a_pipe_or_a_link_of_such_a_name_is_neither_waited_for_nor_followed(tmp_
     write_atomic(tmp_path / "file", "new")
     assert (kept / "inside").is_dir()
     assert (tmp_path / "file").read_text() == "new"
+
+
+def test_a_tree_deeper_than_any_path_is_removed_with_links_and_closed_folders(tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_text("kept")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "link").symlink_to(kept)
+    (tree / "folder-link").symlink_to(tmp_path)
+    os.mkfifo(tree / "pipe")
+    (tree / "closed").mkdir()
+    (tree / "closed" / "file").write_text("x")
+    (tree / "closed").chmod(0)
+    here = os.open(tree, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d" * 50, dir_fd=here)
+        inner = os.open("d" * 50, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("bottom", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    remove_tree(tree)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_link_to_a_tree_is_no_tree(tmp_path):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "tree")
+    with pytest.raises(OSError, match="Not a directory"):
+        remove_tree(tmp_path / "link")
+    assert (tmp_path / "tree").is_dir()

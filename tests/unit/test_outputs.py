@@ -64,3 +64,14 @@ def test_a_folder_as_deep_as_names_may_be_is_walked(tmp_path):
         while path != tmp_path:
             path.rmdir()
             path = path.parent
+
+
+def test_no_output_runs_as_its_owner(tmp_path):
+    (tmp_path / "root").write_text("#!/bin/sh\n")
+    (tmp_path / "root").chmod(0o6755)
+    (tmp_path / "plain").write_text("x")
+    (tmp_path / "plain").chmod(0o755)
+    files, warnings = list_outputs(tmp_path)
+    assert [file.path for file in files] == ["plain", "root"]
+    assert {(tmp_path / name).stat().st_mode & 0o7777 for name in ("root", "plain")} == {0o755}
+    assert warnings == ("output 'root' ran as whoever owns it: that mode was taken away",)

@@ -7,7 +7,7 @@ from typing import Any
 from reprobox.engines.base import ContainerSpec, EngineInfo, Fence, GpuAccess, Mount
 from reprobox.engines.cdi import GPU_KIND
 
-_MOST_PROCESSES = 4096
+MOST_PROCESSES = 4096
 """Enough for any training, too few for a fork bomb to take the machine down."""
 
 
@@ -54,7 +54,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         # The output is read from the attached streams; a log file could fill the engine's disk.
         "LogConfig": {"Type": "none", "Config": {}},
         "SecurityOpt": ["no-new-privileges"],
-        "PidsLimit": _MOST_PROCESSES,
+        "PidsLimit": MOST_PROCESSES,
         "Mounts": [_mount(mount) for mount in spec.mounts],
     }
     if spec.capabilities is not None:

@@ -12,6 +12,7 @@ import docker
 
 from reprobox.engines.docker.attach import attach_streams, read_frames
 from reprobox.engines.docker.calls import fetch_stream, send_stream
+from reprobox.engines.docker.config import MOST_PROCESSES
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.errors import translate_errors
 from reprobox.errors import BuildError
@@ -131,5 +132,9 @@ def _step_config(image: str, argv: Sequence[str], env: Mapping[str, str], *, std
         "AttachStdout": True,
         "AttachStderr": True,
         "NetworkDisabled": True,
-        "HostConfig": {"NetworkMode": "none", "LogConfig": {"Type": "none", "Config": {}}},
+        "HostConfig": {
+            "NetworkMode": "none",
+            "LogConfig": {"Type": "none", "Config": {}},
+            "PidsLimit": MOST_PROCESSES,
+        },
     }
