@@ -14,7 +14,7 @@ _MOST_FACTS = 12
 
 def describe_rung(rung: Rung) -> str:
     """Return one rung's line, as it is reached."""
-    return f"rung {rung.number}   {rung.question} {_MARKS[rung.outcome]}: {escape_unprintable(rung.answer)}"
+    return escape_unprintable(f"rung {rung.number}   {rung.question} {_MARKS[rung.outcome]}: {rung.answer}")
 
 
 def describe_judgement(found: Judgement, folder: Path) -> str:
