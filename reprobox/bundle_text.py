@@ -9,6 +9,7 @@ from reprobox.bundle.compression import Compression
 from reprobox.bundle.model import CLAIM_OUTPUT, INPUTS, PROJECT, REPORT, BundledFile, Manifest
 from reprobox.bundle.read import Heading
 from reprobox.export import Exported
+from reprobox.reporting import format_count
 from reprobox.sizes import format_size
 from reprobox.streams import escape_unprintable
 
@@ -24,7 +25,7 @@ def describe_export(exported: Exported) -> str:
         f"digest   {exported.digest}",
         f"size     {format_size(exported.size)}",
         f"image    {manifest.image_digest}",
-        f"result   run {manifest.claim}, {len(_below(manifest, CLAIM_OUTPUT))} outputs",
+        f"result   run {manifest.claim}, {format_count(len(_below(manifest, CLAIM_OUTPUT)), 'output')}",
         f"next     reprobox judge {exported.path.name}" + _say_how_to_load(manifest, exported.path),
     ]
     return "\n".join(lines)
@@ -61,8 +62,8 @@ def describe_bundle(path: Path, heading: Heading, compression: Compression, sign
         ),
         f"spec     {manifest.spec_digest}",
         f"lock     {manifest.lock_digest}",
-        f"source   {len(_below(manifest, PROJECT))} files",
-        f"report   {len(_below(manifest, REPORT))} files",
+        f"source   {format_count(len(_below(manifest, PROJECT)), 'file')}",
+        f"report   {format_count(len(_below(manifest, REPORT)), 'file')}",
         f"result   run {escape_unprintable(manifest.claim)}",
         *(
             f"  {format_size(one.size):>9}  {one.path.removeprefix(CLAIM_OUTPUT)}  sha256:{one.sha256[:16]}…"

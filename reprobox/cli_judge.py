@@ -61,11 +61,12 @@ def judge_command(
     from reprobox.bundle.model import SUFFIX
     from reprobox.judging.children import list_bundles
     from reprobox.judging.judge import JudgeOptions
+    from reprobox.judging.receive import prepare_out
 
     terms = _read_contest(contest, inputs or (), runs, seeds)
     signers = allowed.absolute() if allowed else None
     options = JudgeOptions(terms, signers, rebuild, runtime, parse_selection(gpu))
-    out = out.absolute()
+    out = prepare_out(out)
     if len(bundles) == 1 and not bundles[0].is_dir():
         raise typer.Exit(_judge_one(bundles[0], out, options, as_json=as_json))
     said = {"--contest": contest, "--runs": runs, "--seeds": seeds, "--allowed-signers": signers, "--out": out}

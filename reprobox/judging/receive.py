@@ -16,6 +16,7 @@ from reprobox.bundle.read import BundleLayers, Heading, extract_files, read_head
 from reprobox.bundle.signature import check_signature
 from reprobox.engines.base import Engine
 from reprobox.errors import BundleError, UsageError
+from reprobox.files import write_atomic
 from reprobox.image import load_image
 from reprobox.inputs import hash_input
 from reprobox.judging.identity import Entry
@@ -27,8 +28,21 @@ from reprobox.settings import Settings
 from reprobox.sizes import format_size
 
 _BLOCK = 4096
+_IGNORE = ".reproboxignore"
 RESERVE = 2**30
 """Bytes that stay free on the judge's disk."""
+
+
+def prepare_out(out: Path) -> Path:
+    """Make the folder for judgements; where it is below a project it is no part of its source."""
+    out = out.absolute()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not (out / _IGNORE).exists():
+            write_atomic(out / _IGNORE, "*\n")
+    except OSError as exc:
+        raise UsageError(f"{out} cannot be written: {exc.strerror or exc}", hint="name another folder: -o") from exc
+    return out
 
 
 def choose_folder(path: Path, out: Path) -> Path:

@@ -24,10 +24,11 @@ from reprobox.bundle.write import write_bundle
 from reprobox.console import PlainReporter
 from reprobox.engines.docker import connect
 from reprobox.layers.store import LayerStore
+from reprobox.project import open_project
 from reprobox.record_text import read_record
 from reprobox.records import OutputFile, format_record
 from reprobox.settings import Settings
-from reprobox.workflow import open_project, plan_project
+from reprobox.workflow import plan_project
 
 pytestmark = pytest.mark.network
 
