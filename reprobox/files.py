@@ -157,6 +157,8 @@ def remove_tree(folder: Path) -> None:
     Neither Python's own way nor one by whole paths: a program that nobody trusts may have made folders by the
     thousand in one another. Each is hung up at the top before it is emptied. Links are never followed.
     """
+    if not folder.is_symlink():
+        folder.chmod(0o700)
     top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         waiting = _empty_folder(top, top)

@@ -173,7 +173,7 @@ def _start(
         rungs=(),
         claim=entry.claim.id,
         claimed_outputs={file.path: file.sha256 for file in entry.claim.outputs},
-        notes=(*entry.notes, *wants_network, *_list_unheld(info)),
+        notes=(*entry.notes, *wants_network, *_list_unheld(info), *_list_unclaimed(entry, options.contest)),
         sandbox=_describe_fence(request.fence(folder), info),
         host=replace(request.host, cpu_flags=()),
         engine=EngineRecord(
@@ -188,6 +188,12 @@ def _start(
         started=request.started.isoformat(),
         reprobox=__version__,
     )
+
+
+def _list_unclaimed(entry: Entry, contest: Contest) -> tuple[str, ...]:
+    if not contest.predictions or any(file.path == contest.predictions for file in entry.claim.outputs):
+        return ()
+    return (f"the contest's predictions, {contest.predictions}, are not among what is claimed",)
 
 
 def _list_unheld(info: EngineInfo) -> tuple[str, ...]:

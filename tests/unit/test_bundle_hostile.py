@@ -56,7 +56,7 @@ def bent(whole):
 def judge(tmp_path):
     """Judge a file with an engine in memory, as far as that comes; the engine is the function's own."""
 
-    def call(path, **limits):
+    def call(path, predictions="", **limits):
         call.engine = FakeEngine()
         settings = Settings(
             cache=tmp_path / "cache",
@@ -67,7 +67,9 @@ def judge(tmp_path):
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         )
         bench = Bench((call.engine,), HOST, Driver(()), settings)
-        options = JudgeOptions(Contest(limits=Limits(**limits)), None, rebuild=False, runtime="", gpus=())
+        options = JudgeOptions(
+            Contest(predictions=predictions, limits=Limits(**limits)), None, rebuild=False, runtime="", gpus=()
+        )
         return judge_bundle(path, tmp_path / "judgements" / "tiny", options, bench, lambda rung: None)
 
     return call
@@ -772,3 +774,9 @@ def test_a_whole_bundle_is_read_in_little_memory(whole):
     heading = read_heading(whole)
     check_members(whole, heading)
     assert {one.path.removeprefix("reprobox/claim/output/") for one in heading.manifest.files} >= set(OUTPUTS)
+
+
+def test_a_contest_whose_predictions_nobody_claims_says_so(judge, whole):
+    for wanted, said in (("", False), ("model.npy", False), ("predictions.csv", True)):
+        notes = judge(whole, predictions=wanted).notes
+        assert any("the contest's predictions, predictions.csv, are not" in note for note in notes) is said

@@ -57,6 +57,17 @@ PROGRAMS = {
             with open('x', 'wb') as stream:
                 stream.write(b'x' * 1_000_000)
     """,
+    "closed-folders": """
+        import os, time
+        os.chdir('/output')
+        os.mkdir('closed')
+        os.chmod('closed', 0o300)
+        for number in range(10):
+            with open(f'closed/{number}', 'wb') as stream:
+                stream.write(b'x' * 20_000_000)
+        os.chmod('.', 0)
+        time.sleep(60)
+    """,
     "files-without-a-name": """
         import os, time
         kept = []
@@ -191,6 +202,14 @@ PROGRAMS = {
             stream.write('x')
         os.chmod('secret', 0)
     """,
+    "owner-modes": """
+        import os
+        for mode in (0o6755, 0o4111, 0o2755):
+            path = f'/output/{mode:o}'
+            with open(path, 'w') as stream:
+                stream.write('#!/bin/sh\\nid\\n')
+            os.chmod(path, mode)
+    """,
     "link-for-an-output": "import os\nos.symlink('/etc/passwd', '/output/metrics.json')\n",
     "pipe-for-an-output": "import os\nos.mkfifo('/output/metrics.json')\n",
     "folder-for-an-output": "import os\nos.mkdir('/output/metrics.json')\n",
@@ -216,7 +235,7 @@ PROGRAMS = {
 }
 
 
-COMPLETED = ("shared-memory-bomb", "intruder", "late", "odd-outputs", "greedy-for-processors")
+COMPLETED = ("shared-memory-bomb", "intruder", "late", "odd-outputs", "owner-modes", "greedy-for-processors")
 """Those that leave what they should besides."""
 
 

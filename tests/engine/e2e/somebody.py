@@ -61,9 +61,13 @@ class Somebody:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def copy(self, project):
+    def judge(self, bundle, contest, out):
+        """Judge a bundle as them."""
+        return self.run(self._python, "-m", "reprobox", "judge", "--contest", contest, "-o", out, bundle)
+
+    def copy(self, project, name="project"):
         """Give them a project of their own."""
-        theirs = self.folder / "project"
+        theirs = self.folder / name
         shutil.copytree(project, theirs)
         for path in [theirs, *theirs.rglob("*")]:
             os.chown(path, self.number, self.number)

@@ -16,6 +16,7 @@ import docker
 import pytest
 from hostile_programs import write_program
 from program import PROGRAM, call_program
+from somebody import Somebody
 
 from reprobox.build import assemble_plan, build_plan, make_runtime_layer, make_source_layer
 from reprobox.bundle.compression import Compression
@@ -126,7 +127,7 @@ def judge(project, lower, tmp_path):
     subprocess.run(["rm", "-rf", tmp_path], check=True)
 
 
-def hand_over(project, lower, bundle, name, claim=CLAIM, spec=""):
+def hand_over(project, lower, bundle, name, claim=CLAIM, spec="", *, thin=True):
     """Export the project with another program, and with the record of a run that never was."""
     settings = find_settings()
     store = LayerStore(settings.cache)
@@ -161,7 +162,7 @@ def hand_over(project, lower, bundle, name, claim=CLAIM, spec=""):
                 evidence=(),
                 report=None,
                 with_inputs=False,
-                thin=True,
+                thin=thin,
                 allowed=frozenset(),
             )
         )
@@ -296,6 +297,33 @@ def test_odd_outputs_are_named_and_touched_by_nobody(judge):
         mode = path.lstat().st_mode
         assert not (stat.S_ISREG(mode) and mode & 0o6000), path
         assert path.lstat().st_uid == os.getuid()
+
+
+@pytest.fixture(scope="module")
+def somebody():
+    """A judge who is in the engine's group and nothing else: programs run as the very user who judges them."""
+    path = Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
+    if not path.is_socket() or not path.stat().st_mode & stat.S_IWGRP or path.stat().st_gid == 0:
+        pytest.skip("this engine is not reached by a socket of a group's")
+    somebody = Somebody(54321, [path.stat().st_gid])
+    yield somebody
+    subprocess.run(["rm", "-rf", somebody.folder], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [("closed-folders", 7, "nobody can look into a folder that it made in /output"), ("owner-modes", 0, "IDENTICAL")],
+)
+def test_a_judge_who_is_not_root_is_as_safe(somebody, project, lower, tmp_path, name, code, words):
+    bundle = hand_over(project, lower, tmp_path / f"{name}.reprobox", name, thin=False)
+    theirs = somebody.copy(project, name)
+    shutil.copy(bundle, theirs)
+    done = somebody.judge(theirs / bundle.name, theirs / "contest.yaml", theirs / "out")
+    assert (done.returncode, words in done.stdout) == (code, True), done.stdout + done.stderr
+    (run,) = (theirs / "out" / name / "runs").iterdir()
+    found = subprocess.run(["find", run, "-type", "f", "-perm", "/6000"], check=True, capture_output=True).stdout
+    assert found == b""
+    assert int(subprocess.run(["du", "-sm", run], check=True, capture_output=True).stdout.split()[0]) < 40
 
 
 def test_numbers_that_are_none_are_no_scores(judge):
