@@ -1,0 +1,187 @@
+"""What leaves this machine in a bundle: the right run, no secrets, and what else was there."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_bundles import TINY, Bent, make_bundle
+from made_records import make_record
+from test_lock import make_lock
+
+from reprobox.bundle.compression import Compression
+from reprobox.bundle.contents import list_evidence
+from reprobox.bundle.read import read_heading
+from reprobox.bundle.secrets import find_variables
+from reprobox.errors import UsageError
+from reprobox.export import ExportOptions, ExportRequest, find_claim
+from reprobox.plan import make_plan
+from reprobox.records import EarlierRun, format_record
+from reprobox.spec.load import parse_spec
+
+TRAIN = b"print('trained')\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        (".env", b"A=1\n", ".env: .env is where keys and passwords are kept"),
+        ("deep/.netrc", b"machine x\n", "deep/.netrc"),
+        ("keys/id_ed25519", b"x", "keys/id_ed25519"),
+        ("cert.pem", b"x", "cert.pem"),
+        ("kaggle.json", b"{}", "kaggle.json"),
+        ("notes.txt", b"one\n-----BEGIN OPENSSH PRIVATE KEY-----\n", "notes.txt:2: a private key"),
+        ("load.py", b"token = 'hf_" + b"a" * 34 + b"'\n", "load.py:1: a Hugging Face token"),
+        ("load.py", b"\n\nkey = 'AKIA" + b"A" * 16 + b"'\n", "load.py:3: an AWS access key"),
+        ("load.py", b"url = 'https://alice:hunter2@example.org/simple'\n", "load.py:1: a URL with a password"),
+    ],
+)
+def test_nothing_is_exported_while_something_looks_like_a_secret(tmp_path, name, data, said):
+    with pytest.raises(UsageError, match="nothing was exported") as caught:
+        make_bundle(tmp_path, files={"train.py": TRAIN, name: data})
+    assert said in str(caught.value)
+    assert not list(tmp_path.glob("*.reprobox"))
+
+
+def test_a_variable_is_a_secret_by_its_name_or_by_what_it_holds_and_its_value_is_not_shown():
+    # A spec with such a variable is refused before; a base image may bring one.
+    env = [("WANDB_API_KEY", "hunter2"), ("HOME", "/root"), ("URL", "https://a:hunter2@example.org"), ("MONKEY", "1")]
+    found = list(find_variables([*env, ("EMPTY_TOKEN", "")]))
+    assert [one.where for one in found] == ["env.WANDB_API_KEY", "env.URL"]
+    assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"https://example.org/a:b@c",
+        b"url = f'https://{user}:{password}@host'",
+        b"TOKEN = os.environ['TOKEN']",
+        b"monkey: 1",
+    ],
+)
+def test_what_only_resembles_a_secret_is_exported(tmp_path, data):
+    bundle = make_bundle(tmp_path, files={"train.py": TRAIN, "notes.txt": data, ".env.example": b"TOKEN=\n"})
+    assert read_heading(bundle).manifest.find("reprobox/project/notes.txt")
+
+
+def test_the_manifest_says_what_stays_here(tmp_path):
+    manifest = read_heading(make_bundle(tmp_path)).manifest
+    assert [(one.path, one.reason.partition(":")[0]) for one in manifest.left_out] == [
+        ("reprobox-report", "there is none")
+    ]
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+def test_the_bundles_digest_is_the_same_however_it_is_packed(tmp_path, compression):
+    reference = read_heading(make_bundle(tmp_path / "one"))
+    packed = read_heading(make_bundle(tmp_path / "other", compression=compression))
+    assert packed.digest == reference.digest
+
+
+def test_two_exports_have_the_same_bytes(tmp_path):
+    one, other = make_bundle(tmp_path / "one"), make_bundle(tmp_path / "other")
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_an_export_goes_on_from_what_agrees_and_replaces_what_does_not(tmp_path):
+    whole = make_bundle(tmp_path / "one", compression=Compression.NONE).read_bytes()
+    for number, kept in enumerate(
+        (whole[:5000], whole[:5000] + b"another", whole + b"more", b"", b"x" * 2 * len(whole))
+    ):
+        folder = tmp_path / f"again-{number}"
+        folder.mkdir()
+        rest = folder / ".tiny.reprobox.part.reprobox-tmp"
+        rest.write_bytes(kept)
+        assert make_bundle(folder, compression=Compression.NONE).read_bytes() == whole
+        assert not rest.exists()
+
+
+def test_a_thin_bundle_holds_what_no_other_entry_has(tmp_path):
+    manifest = read_heading(make_bundle(tmp_path, thin=True)).manifest
+    assert manifest.thin
+    assert [(layer.what, layer.held) for layer in manifest.layers] == [
+        ("Debian bookworm", False),
+        ("runtime", True),
+        ("source", True),
+    ]
+    members = Bent.read(tmp_path / "tiny.reprobox").members
+    assert sum(name.startswith("blobs/") for name in members) == 4  # two layers, the configuration, the manifest
+
+
+class TestTheClaim:
+    """Which run's outputs are handed over."""
+
+    @pytest.fixture
+    def request_for(self, tmp_path):
+        spec = parse_spec(TINY, "spec.yaml", None)
+        plan = make_plan(spec, make_lock(spec), ())
+
+        def make(run=""):
+            options = ExportOptions(None, run, False, False, Compression.ZSTD, None, frozenset())
+            project = tmp_path
+            return ExportRequest(plan, spec, project, Path("spec.yaml"), Path("spec.lock"), tmp_path / "state", options)
+
+        return make
+
+    @pytest.fixture
+    def keep(self, tmp_path):
+        def write(run, **changes):
+            record = make_record(seed=7, id=run)
+            record = replace(record, stages=(replace(record.stages[0], name="train"),))
+            record = replace(record, **changes)
+            folder = tmp_path / "state" / "runs" / run
+            folder.mkdir(parents=True)
+            (folder / "run.json").write_text(format_record(record))
+            return record
+
+        return write
+
+    def test_it_is_the_newest_whole_run_of_the_image(self, request_for, keep):
+        digest = keep("20260101-000000").image_digest
+        keep("20260102-000000-2")
+        keep("20260102-000000-10")
+        keep("20260103-000000", exit_code=1)
+        keep("20260104-000000", image_digest="sha256:" + "9" * 64)
+        keep("20260105-000000", seed=8)
+        keep("20260106-000000", missing_outputs=("model.npy",))
+        keep("20260107-000000", earlier=EarlierRun("a", "b", "c", ("prepare",), ()))
+        assert find_claim(request_for(), digest)[1].id == "20260102-000000-10"
+
+    def test_without_one_it_is_said_what_to_do(self, request_for, keep):
+        keep("20260103-000000", exit_code=1)
+        with pytest.raises(UsageError, match="there is no run of this image") as caught:
+            find_claim(request_for(), "sha256:" + "1" * 64)
+        assert "reprobox verify" in caught.value.hint
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"exit_code": 1}, "it failed"),
+            ({"seed": 8}, "it ran with seed 8, not the spec's 7"),
+            ({"image_digest": "sha256:" + "9" * 64}, "it is of another image"),
+            ({"stages": ()}, "it did not run every stage itself"),
+        ],
+    )
+    def test_a_named_run_that_is_no_result_is_refused(self, request_for, keep, changes, said):
+        digest = make_record().image_digest
+        keep("20260103-000000", **changes)
+        with pytest.raises(UsageError, match="run 20260103-000000 cannot be the result: " + said):
+            find_claim(request_for("20260103-000000"), digest)
+
+
+def test_evidence_is_the_newest_verification_of_this_image_with_its_runs(tmp_path):
+    for name, digest, run in (
+        ("1", "sha256:a", "r1"),
+        ("2", "sha256:a", "r2"),
+        ("3", "sha256:b", "r3"),
+        ("4", "sha256:a", "../x"),
+    ):
+        for folder in (tmp_path / "verify", tmp_path / "runs" / "r1", tmp_path / "runs" / "r2"):
+            folder.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "verify" / f"{name}.json").write_text(json.dumps({"image_digest": digest, "runs": [{"run": run}]}))
+        if run in ("r1", "r2"):
+            (tmp_path / "runs" / run / "run.json").write_text("{}")
+    (tmp_path / "verify" / "4.json").unlink()
+    (tmp_path / "verify" / "9.json").write_text("no json")
+    assert [name for name, _ in list_evidence(tmp_path, "sha256:a", "none")] == ["runs/r2.json", "verify/2.json"]
