@@ -104,8 +104,11 @@ def extract_files(
         if name not in names:
             return None
         target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb")
+        _make_folder(target.parent)
+        stream = os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW), "wb")
+        # Whatever the judge's umask is: programs in containers read the inputs as somebody else.
+        os.fchmod(stream.fileno(), 0o644)
+        return stream
 
     try:
         check_members(path, heading, keep, on_progress)
@@ -113,6 +116,14 @@ def extract_files(
         raise BundleError(
             f"the bundle cannot be unpacked in {folder}: {exc.strerror or exc}", hint="make room there"
         ) from exc
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir()
+    folder.chmod(0o755)
 
 
 class BundleLayers:

@@ -12,7 +12,7 @@ from pathlib import Path
 from reprobox import __version__
 from reprobox.bundle.read import Heading
 from reprobox.engines.base import Engine, EngineInfo, Fence, Runner
-from reprobox.errors import EngineError
+from reprobox.errors import EngineError, UsageError
 from reprobox.files import write_atomic
 from reprobox.gpu_checks import GpuChecks
 from reprobox.gpus.driver import Driver
@@ -95,9 +95,12 @@ def judge_bundle(
 def _take_in(path: Path, folder: Path, options: JudgeOptions, settings: Settings) -> tuple[Heading, str, Entry]:
     """Check a bundle and unpack it; of one that is refused, and of what was found out before, nothing is left."""
     # Nobody else's: what strangers leave here may be programs that run as their owner.
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (JUDGEMENT_FILE, ATTESTATION_FILE):
-        (folder / name).unlink(missing_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in (JUDGEMENT_FILE, ATTESTATION_FILE):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as exc:
+        raise UsageError(f"nothing can be kept in {folder}: {exc.strerror}", hint="name another with -o") from exc
     unpacked = folder / _BUNDLE_FOLDER
     try:
         heading, signer = open_heading(path, options.contest, options.allowed)

@@ -93,10 +93,28 @@ def provide_image(path: Path, entry: Entry, engine: Engine, settings: Settings, 
     if rebuild:
         _rebuild(entry, tag, engine, settings)
     reader = _Layers(BundleLayers(path, entry.manifest), LayerStore(settings.cache), entry.manifest)
+    check_room(engine, entry.manifest, path)
     with show_tasks(settings.reporter, "load") as show:
         image = load_image(engine, replace(entry.image, layers=reader.layers), tag, reader, partial(show, path.name))
     notes = tuple(note for note in entry.notes if not rebuild or "--rebuild" not in note)
     return image, replace(entry, notes=notes)
+
+
+def check_room(engine: Engine, manifest: Manifest, path: Path) -> None:
+    """Refuse to fill the engine's disk, which others use too; where it can be seen from here."""
+    info = engine.info()
+    layers = {one.diff_id: one.size for one in manifest.layers}
+    lacking = list(layers)[engine.count_held_layers(tuple(layers)) :]
+    needed = sum(layers[one] for one in lacking)
+    try:
+        free = shutil.disk_usage(info.root).free if info.local else None
+    except OSError:
+        return
+    if free is not None and needed + RESERVE > free:
+        raise UsageError(
+            f"the layers of {path.name} take {format_size(needed)}, and {format_size(free)} are left in {info.root}",
+            hint="make room for the engine there",
+        )
 
 
 def _rebuild(entry: Entry, tag: str, engine: Engine, settings: Settings) -> None:

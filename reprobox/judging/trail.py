@@ -11,6 +11,8 @@ from reprobox.record_diff import Fact
 from reprobox.records import RunRecord
 from reprobox.verdict import Verdict
 
+_MOST_OUTPUTS = 1000
+
 
 class Trail:
     """The rungs of one entry in the order they are reached."""
@@ -43,7 +45,8 @@ class Trail:
     def add_run(self, record: RunRecord) -> None:
         """Add a run that the judge made."""
         peaks = [stage.peak_memory for stage in record.stages if stage.peak_memory]
-        outputs = {file.path: file.sha256 for file in record.outputs}
+        # All of them are in the run's own record; a program may leave a hundred thousand with names as long as pages.
+        outputs = {file.path: file.sha256 for file in record.outputs[:_MOST_OUTPUTS]}
         self._runs.append(
             JudgedRun(
                 record.id,

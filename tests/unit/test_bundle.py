@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import os
 import tarfile
 import zlib
 
@@ -93,6 +94,16 @@ def test_files_are_extracted_as_they_were_and_layers_are_not(whole, tmp_path):
     blobs = {path.name for path in (tmp_path / "blobs/sha256").iterdir()}
     assert blobs == {heading.manifest.image_digest[7:], heading.manifest.manifest_digest[7:]}
     assert not any(path.stat().st_mode & 0o111 for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_extracted_files_can_be_read_by_the_user_of_a_container_whatever_the_umask(whole, tmp_path):
+    before = os.umask(0o077)
+    try:
+        extract_files(whole, read_heading(whole), tmp_path)
+    finally:
+        os.umask(before)
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
+    assert modes == {(True, 0o755), (False, 0o644)}
 
 
 def test_progress_ends_where_everything_is_read(whole):

@@ -1,5 +1,6 @@
 """Bundles by somebody who means harm: each is refused in one plain sentence, and leaves nothing behind."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -17,10 +18,11 @@ from typer.testing import CliRunner
 from reprobox.bundle.model import CLAIM_RECORD, LOCK, MANIFEST, SIGNATURE, SPEC
 from reprobox.bundle.read import check_members, read_heading
 from reprobox.cli import app
-from reprobox.engines.fake import FakeEngine
-from reprobox.errors import BundleError
+from reprobox.engines.fake import _INFO, FakeEngine
+from reprobox.errors import BundleError, UsageError
 from reprobox.gpus.driver import Driver
 from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
+from reprobox.judging.receive import check_room
 from reprobox.judging.terms import Contest, Limits
 from reprobox.settings import Settings
 
@@ -735,6 +737,21 @@ def test_what_a_judge_kept_from_an_earlier_file_is_not_left_beside_a_refusal(jud
     assert not (folder / "judgement.json").exists()
     assert not (folder / "attestation.json").exists()
     assert not (folder / "bundle").exists()
+
+
+def test_a_folder_that_is_none_is_a_mistake_of_the_judges(judge, whole, tmp_path):
+    (tmp_path / "judgements").write_text("a file")
+    with pytest.raises(UsageError, match="nothing can be kept in"):
+        judge(whole)
+
+
+def test_an_engines_disk_is_not_filled(whole, tmp_path, monkeypatch):
+    manifest = read_heading(whole).manifest
+    monkeypatch.setattr("reprobox.engines.fake._INFO", dataclasses.replace(_INFO, root=str(tmp_path)))
+    check_room(FakeEngine(), manifest, whole)
+    layer = dataclasses.replace(manifest.layers[0], size=2**60)
+    with pytest.raises(UsageError, match="make room for the engine"):
+        check_room(FakeEngine(), dataclasses.replace(manifest, layers=(layer,)), whole)
 
 
 def test_nothing_a_sender_wrote_moves_the_cursor_of_who_inspects(bent, tmp_path):
