@@ -262,3 +262,21 @@ def test_many_entries_are_judged_by_themselves_and_not_twice(entry, tmp_path):
     again = {row["file"]: row for row in call_program(*words, check=False).json["entries"]}
     assert again["good.reprobox"]["kept"] is True
     assert again["cut.reprobox"]["kept"] is False
+
+
+def test_an_export_to_a_full_disk_leaves_no_bundle_and_goes_on_when_there_is_room(entry, tmp_path):
+    folder, bundle = entry
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)], check=True, timeout=30)
+    try:
+        done = call_program("export", "-o", small / "rehearsal.reprobox", folder, check=False)
+        assert done.code == 2
+        assert "no space left for" in done.stderr
+        assert "make room and export again" in done.stderr
+        assert [path.name for path in small.iterdir()] == [".rehearsal.reprobox.part.reprobox-tmp"]
+        subprocess.run(["mount", "-o", "remount,size=1g", str(small)], check=True, timeout=30)
+        call_program("export", "-o", small / "rehearsal.reprobox", folder)
+        assert (small / "rehearsal.reprobox").read_bytes() == bundle.read_bytes()
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True, timeout=30)
