@@ -71,7 +71,16 @@ def project(tmp_path_factory):
     (folder / "train.py").write_text(write_program("honest"))
     call_program("run", folder, timeout=900)
     yield folder
+    forget_images()
     docker.APIClient().remove_image("reprobox/hostile:latest", force=True)
+
+
+def forget_images():
+    """Remove what was judged here, and nobody else's."""
+    client = docker.APIClient()
+    for image in client.images("reprobox-judge/*", filters={"label": "reprobox.name=hostile"}):
+        for tag in image["RepoTags"] or ():
+            client.remove_image(tag, force=True)
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +132,7 @@ def judge(project, lower, tmp_path):
         return done, judgement, run
 
     yield call
-    for reference in docker.APIClient().images("reprobox-judge/*"):
-        if len(reference["RepoTags"]) == 1:
-            docker.APIClient().remove_image(reference["RepoTags"][0], force=True)
+    forget_images()
     subprocess.run(["rm", "-rf", tmp_path], check=True)
 
 
