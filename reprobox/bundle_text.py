@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from reprobox.bundle.compression import Compression
 from reprobox.bundle.model import CLAIM_OUTPUT, INPUTS, PROJECT, REPORT, BundledFile, Manifest
+from reprobox.bundle.packing import Compression
 from reprobox.bundle.read import Heading
 from reprobox.export import Exported
 from reprobox.reporting import format_count

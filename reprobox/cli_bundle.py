@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reprobox.bundle.compression import Compression, detect
+from reprobox.bundle.packing import Compression
 from reprobox.cli_app import DEFAULT_SPEC, JsonOption, SpecArgument, open_settings, open_spec, print_json, say
 from reprobox.streams import write_line
 
@@ -68,6 +68,7 @@ def inspect_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a bundle holds, loading and running nothing."""
+    from reprobox.bundle.compression import detect
     from reprobox.bundle.read import check_members, read_heading
     from reprobox.bundle.signature import check_signature
     from reprobox.bundle_text import bundle_to_json, describe_bundle

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from reprobox.build import build_plan
-from reprobox.bundle.compression import Compression
 from reprobox.bundle.contents import Contents, Sources, choose_contents, list_evidence
 from reprobox.bundle.manifest import format_manifest
 from reprobox.bundle.model import SUFFIX
+from reprobox.bundle.packing import Compression
 from reprobox.bundle.signature import sign
 from reprobox.bundle.write import write_bundle
 from reprobox.context import format_dockerfile, format_requirements

@@ -6,13 +6,13 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
 import zstandard
 
 from reprobox.bundle.manifest import refuse
+from reprobox.bundle.packing import Compression
 from reprobox.errors import BundleError
 from reprobox.streams import escape_unprintable
 
@@ -20,16 +20,6 @@ _CHUNK = 1 << 20
 _WINDOW = 1 << 27
 """Bytes of memory that unpacking zstd may take: what `zstd -d` allows itself too."""
 _LEVEL = 3
-
-
-class Compression(StrEnum):
-    """How a bundle is packed."""
-
-    ZSTD = "zstd"
-    """Docker from 23 on, Podman and skopeo load it as it is."""
-    GZIP = "gzip"
-    """Every engine loads it."""
-    NONE = "none"
 
 
 _MAGIC = {b"\x28\xb5\x2f\xfd": Compression.ZSTD, b"\x1f\x8b": Compression.GZIP}

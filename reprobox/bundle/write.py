@@ -11,10 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from reprobox.bundle.compression import Compression, pack
+from reprobox.bundle.compression import pack
 from reprobox.bundle.contents import Contents, Data
 from reprobox.bundle.manifest import format_manifest
 from reprobox.bundle.model import MANIFEST, SIGNATURE, BundledFile, blob_path
+from reprobox.bundle.packing import Compression
 from reprobox.errors import BuildError, UsageError
 from reprobox.files import UNFINISHED
 from reprobox.image import Image, write_member

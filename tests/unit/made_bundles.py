@@ -12,9 +12,9 @@ from made_records import HOST, make_record
 from test_lock import make_lock
 
 from reprobox.build import assemble_plan, make_runtime_layer, make_source_layer
-from reprobox.bundle.compression import Compression
 from reprobox.bundle.contents import Sources, choose_contents
 from reprobox.bundle.model import CLAIM_RECORD, LOCK, MANIFEST, SPEC
+from reprobox.bundle.packing import Compression
 from reprobox.bundle.write import write_bundle
 from reprobox.layers.model import LAYER_FORMAT
 from reprobox.layers.store import LayerStore

@@ -10,9 +10,10 @@ import pytest
 import zstandard
 from made_bundles import FILES, OUTPUTS, TINY, Bent, make_bundle
 
-from reprobox.bundle.compression import Compression, detect, pack, unpack
+from reprobox.bundle.compression import detect, pack, unpack
 from reprobox.bundle.manifest import LARGEST_MANIFEST, MOST_FILES, format_manifest, is_safe_path, parse_manifest
 from reprobox.bundle.model import INPUTS, MANIFEST, PROJECT, BundledFile
+from reprobox.bundle.packing import Compression
 from reprobox.bundle.read import BundleLayers, check_members, extract_files, read_heading
 from reprobox.bundle.secrets import find_named, find_variables, find_written
 from reprobox.bundle_text import describe_bundle

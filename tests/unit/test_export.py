@@ -9,8 +9,8 @@ from made_bundles import TINY, Bent, make_bundle
 from made_records import make_record
 from test_lock import make_lock
 
-from reprobox.bundle.compression import Compression
 from reprobox.bundle.contents import list_evidence
+from reprobox.bundle.packing import Compression
 from reprobox.bundle.read import read_heading
 from reprobox.bundle.secrets import find_variables
 from reprobox.errors import UsageError

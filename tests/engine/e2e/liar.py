@@ -6,7 +6,8 @@ import json
 import tarfile
 from pathlib import Path
 
-from reprobox.bundle.compression import Compression, pack, unpack
+from reprobox.bundle.compression import pack, unpack
+from reprobox.bundle.packing import Compression
 
 MANIFEST = "reprobox/manifest.json"
 RECORD = "reprobox/claim/run.json"

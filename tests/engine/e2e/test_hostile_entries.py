@@ -19,8 +19,8 @@ from program import PROGRAM, call_program
 from somebody import Somebody
 
 from reprobox.build import assemble_plan, build_plan, make_runtime_layer, make_source_layer
-from reprobox.bundle.compression import Compression
 from reprobox.bundle.contents import Sources, choose_contents
+from reprobox.bundle.packing import Compression
 from reprobox.bundle.write import write_bundle
 from reprobox.console import PlainReporter
 from reprobox.engines.docker import connect
