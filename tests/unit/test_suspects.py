@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_records import HOST, make_record
 
 from reprobox.records import Suspect
 from reprobox.suspects import load_causes, rank_suspects
-from tests.unit.made_records import HOST, make_record
 
 RUNTIME = Path(__file__).parents[2] / "reprobox" / "_runtime"
 

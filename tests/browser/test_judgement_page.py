@@ -1,0 +1,61 @@
+"""What a judge reads, in a real browser: the numbers are those that are kept, and it fits a phone."""
+
+import json
+
+import pytest
+from made_judgements import make_judgement
+
+from reprobox.judging.batch import BatchRow, rank_rows
+from reprobox.judging.judgement import format_judgement
+from reprobox.judging.page import format_pages
+from reprobox.judging.summary import format_page
+from reprobox.judging.terms import Contest, Metric
+from reprobox.report.lang import list_languages, load_language
+
+WIDE = 375
+"""Of a phone, in CSS pixels."""
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def find(value, path):
+    for key in path.split("."):
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
+
+
+@pytest.mark.parametrize("code", list_languages())
+def test_the_numbers_of_a_judgement_are_those_that_are_kept(open_page, tmp_path, code):
+    judgement = make_judgement()
+    pages = dict(format_pages(judgement, load_language(code)))
+    path = tmp_path / "judgement.html"
+    path.write_text(pages[f"judgement.{code}.html"], "utf-8")
+    page = open_page(path, WIDE)
+    assert page.evaluate(OVERFLOW) == 0
+    kept = json.loads(format_judgement(judgement))
+    shown = dict(
+        page.eval_on_selector_all("data[data-path]", "all => all.map(one => [one.dataset.path, one.innerText])")
+    )
+    assert float(shown["scores.0.claimed"]) == find(kept, "scores.0.claimed")
+    assert float(shown["scores.0.judged"]) == find(kept, "scores.0.judged")
+    assert shown["agreement.with_claim"] == f"{100 * find(kept, 'agreement.with_claim'):.2f} %"
+    assert shown["verdict"] == kept["verdict"]
+    assert int(shown["runs.0.seed"]) == find(kept, "runs.0.seed")
+    assert page.requests == [path.as_uri()]
+
+
+def test_the_summary_of_many_entries_shows_each_with_its_ranks(open_page, tmp_path):
+    rows = [
+        BatchRow("a.reprobox", "first", "IDENTICAL", "same", 0, claimed=0.75, judged=0.75, seconds=1.5),
+        BatchRow("b.reprobox", "second", "CONSISTENT", "band", 0, claimed=0.9, judged=0.5, seconds=2.0),
+        BatchRow("c.reprobox", "", "REFUSED", "<b>the archive ends</b> " + "x" * 300, 8),
+    ]
+    contest = Contest(name="Food", metric=Metric("accuracy"))
+    path = tmp_path / "summary.html"
+    path.write_text(format_page(rank_rows(rows, contest), contest), "utf-8")
+    page = open_page(path, WIDE)
+    assert page.evaluate(OVERFLOW) == 0
+    cells = page.eval_on_selector_all("tbody tr", "all => all.map(one => [...one.cells].map(cell => cell.innerText))")
+    assert [line[1] for line in cells] == ["IDENTICAL", "CONSISTENT", "REFUSED"]
+    assert [line[2:6] for line in cells[:2]] == [["0.75", "0.75", "2", "1"], ["0.9", "0.5", "1", "2"]]
+    assert cells[2][7].startswith("<b>the archive ends</b>")
+    assert page.requests == [path.as_uri()]
