@@ -21,7 +21,7 @@ from reprobox.files import make_folder_atomic
 from reprobox.outcomes import JsonObject
 from reprobox.permutation import Permutation, Permuted, Watch, permute
 from reprobox.project import Project, open_project
-from reprobox.record_text import RECORD_FILE, find_run
+from reprobox.record_text import RECORD_FILE, age_of, find_run
 from reprobox.records import EarlierRun
 from reprobox.reporting import Reporter
 from reprobox.run import RunRequest
@@ -275,15 +275,9 @@ def _is_run(named: Path) -> bool:
 
 
 def _list_newest(parent: Path, below: str, title: str) -> Iterator[tuple[str, Path]]:
-    for folder in sorted(parent.glob("[0-9]*"), key=_age, reverse=True):
+    for folder in sorted(parent.glob("[0-9]*"), key=age_of, reverse=True):
         if has_contributions(folder / below):
             yield f"{title} {folder.name}", folder / below
-
-
-def _age(folder: Path) -> tuple[str, int]:
-    """Put "20260101-080000-10" after "20260101-080000-2"."""
-    stamp, number = folder.name[:15], folder.name[16:]
-    return stamp, int(number) if number.isdecimal() else 1
 
 
 def _read(title: str, folder: Path) -> Found:

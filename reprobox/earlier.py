@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.errors import Interrupted, UsageError
 from reprobox.outputs import find_missing, select_outputs
 from reprobox.plan import Plan, StagePlan
-from reprobox.record_text import RECORD_FILE, find_run, read_record
+from reprobox.record_text import find_run, read_newest_first
 from reprobox.records import EarlierRun, OutputFile, RunRecord
 from reprobox.reporting import format_count
 
@@ -53,7 +52,7 @@ def find_earlier_run(request: EarlierRequest) -> EarlierRun | None:
                 hint="name a run in which it did",
             )
         return _describe(request, folder, record)
-    for folder, record in _read_newest_first(request.runs):
+    for folder, record in read_newest_first(request.runs):
         if _is_same(request, record) and not _list_lacking(request, record):
             return _describe(request, folder, record)
     names = [stage.name for stage in request.stages_before]
@@ -69,21 +68,6 @@ def describe_earlier(request: EarlierRequest, earlier: EarlierRun) -> str:
     other = "" if earlier.image_digest == request.image_digest else ", which was of another image"
     count = format_count(len(earlier.outputs), "output")
     return f"{request.stage.name} starts with a copy of {count} of run {earlier.run}{other}"
-
-
-def _read_newest_first(runs: Path) -> Iterator[tuple[Path, RunRecord]]:
-    folders = [path for path in runs.glob("*") if (path / RECORD_FILE).is_file()]
-    for folder in sorted(folders, key=_age, reverse=True):
-        try:
-            yield folder, read_record(folder / RECORD_FILE)
-        except UsageError:
-            continue  # of another version, or damaged
-
-
-def _age(folder: Path) -> tuple[str, int]:
-    """Put "20260101-080000-10" after "20260101-080000-2"."""
-    stamp, number = folder.name[:15], folder.name[16:]
-    return stamp, int(number) if number.isdecimal() else 1
 
 
 def _is_same(request: EarlierRequest, record: RunRecord) -> bool:

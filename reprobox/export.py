@@ -20,7 +20,7 @@ from reprobox.engines.base import Engine
 from reprobox.errors import UsageError
 from reprobox.layers.store import LayerStore
 from reprobox.plan import Plan
-from reprobox.record_text import RECORD_FILE, find_run, read_record
+from reprobox.record_text import find_run, read_newest_first
 from reprobox.records import RunRecord
 from reprobox.reporting import show_tasks
 from reprobox.settings import Settings
@@ -118,22 +118,13 @@ def find_claim(request: ExportRequest, image_digest: str) -> tuple[Path, RunReco
         if problem := _find_fault(request.plan, record, image_digest):
             raise UsageError(f"run {record.id} cannot be the result: {problem}", hint="name another, or none")
         return folder, record
-    for folder in sorted((path.parent for path in runs.glob(f"*/{RECORD_FILE}")), key=_age, reverse=True):
-        try:
-            record = read_record(folder / RECORD_FILE)
-        except UsageError:
-            continue  # of another version, or damaged
+    for folder, record in read_newest_first(runs):
         if not _find_fault(request.plan, record, image_digest):
             return folder, record
     raise UsageError(
         "there is no run of this image whose result could be handed over",
         hint="`reprobox verify` makes several and shows that they agree; `reprobox run` makes one",
     )
-
-
-def _age(folder: Path) -> tuple[str, int]:
-    stamp, number = folder.name[:15], folder.name[16:]
-    return stamp, int(number) if number.isdecimal() else 1
 
 
 def _find_fault(plan: Plan, record: RunRecord, image_digest: str) -> str:

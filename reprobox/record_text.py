@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from reprobox.errors import UsageError
@@ -47,6 +48,22 @@ def find_run(name: str, runs: Path) -> tuple[Path, RunRecord]:
         if path.is_file():
             return path.parent, read_record(path)
     raise UsageError(f"there is no run {name}", hint=f"name a folder or run.json; the runs made here are in {runs}")
+
+
+def read_newest_first(runs: Path) -> Iterator[tuple[Path, RunRecord]]:
+    """Yield folder and record of every run below ``runs``, the newest first; what cannot be read is passed over."""
+    folders = [path for path in runs.glob("*") if (path / RECORD_FILE).is_file()]
+    for folder in sorted(folders, key=age_of, reverse=True):
+        try:
+            yield folder, read_record(folder / RECORD_FILE)
+        except UsageError:
+            continue  # of another version, or damaged
+
+
+def age_of(folder: Path) -> tuple[str, int]:
+    """Put "20260101-080000-10" after "20260101-080000-2"."""
+    stamp, number = folder.name[:15], folder.name[16:]
+    return stamp, int(number) if number.isdecimal() else 1
 
 
 def _read_text(path: Path) -> str:

@@ -333,15 +333,7 @@ def _make_record(
         gpus=gpus,
         network=spec.network and request.fence is None,
         host=request.host,
-        engine=EngineRecord(
-            name=info.name,
-            version=info.version,
-            api_version=info.api_version,
-            store=info.store.value,
-            storage_driver=info.storage_driver,
-            rootless=info.rootless,
-            isolation=info.isolation,
-        ),
+        engine=record_engine(info),
         inputs={name: entry.sha256 for name, entry in sorted(spec.inputs.items())},
         stages=_add_peaks(stages, runtime),
         exit_code=stopped.exit_code if stopped else failed,
@@ -354,6 +346,19 @@ def _make_record(
         metrics=read_metrics(folder),
         earlier=request.earlier,
         source_sha256=source_digest(plan.source),
+    )
+
+
+def record_engine(info: EngineInfo) -> EngineRecord:
+    """Return what a record says of the engine."""
+    return EngineRecord(
+        name=info.name,
+        version=info.version,
+        api_version=info.api_version,
+        store=info.store.value,
+        storage_driver=info.storage_driver,
+        rootless=info.rootless,
+        isolation=info.isolation,
     )
 
 

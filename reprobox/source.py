@@ -20,7 +20,8 @@ DECLARED_FILE = "report.yaml"
 """What a person says for the report: beside the spec, and no part of the source."""
 REPORT_FOLDER = "reprobox-report"
 """Where a project's report is, beside its spec; no part of the source either."""
-IGNORE_FILES = (".gitignore", ".dockerignore", ".reproboxignore")
+OWN_IGNORE_FILE = ".reproboxignore"
+IGNORE_FILES = (".gitignore", ".dockerignore", OWN_IGNORE_FILE)
 ALWAYS_IGNORED = (
     ".git/",
     ".hg/",

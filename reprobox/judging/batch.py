@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from reprobox.errors import BundleError
 from reprobox.judging.terms import Contest
 
 BATCH_SCHEMA = 1
@@ -64,7 +65,7 @@ def make_row(file: str, exit_code: int, answer: Mapping[str, Any], contest: Cont
     error = answer.get("error")
     if isinstance(error, Mapping) or "verdict" not in answer:
         message = str(error.get("message", "")) if isinstance(error, Mapping) else "it ended without an answer"
-        return BatchRow(file, "", REFUSED if exit_code == _REFUSED_CODE else NOT_JUDGED, message, exit_code)
+        return BatchRow(file, "", REFUSED if exit_code == BundleError.exit_code else NOT_JUDGED, message, exit_code)
     score = _choose_score(answer, contest)
     return BatchRow(
         file=file,
@@ -79,9 +80,6 @@ def make_row(file: str, exit_code: int, answer: Mapping[str, Any], contest: Cont
         seconds=_number(answer.get("seconds")),
         kept=kept,
     )
-
-
-_REFUSED_CODE = 8
 
 
 def _choose_score(answer: Mapping[str, Any], contest: Contest) -> Mapping[str, Any]:

@@ -26,9 +26,9 @@ from reprobox.judging.statement import format_attestation
 from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
 from reprobox.layers.store import LayerStore
-from reprobox.records import EngineRecord, Host
+from reprobox.records import Host
 from reprobox.report.lang import list_languages, load_language
-from reprobox.run import RunRequest
+from reprobox.run import RunRequest, record_engine
 from reprobox.settings import Settings
 from reprobox.verdict import Verdict
 
@@ -179,15 +179,7 @@ def _start(
         notes=(*entry.notes, *wants_network, *_list_unheld(info), *_list_unclaimed(entry, options.contest)),
         sandbox=_describe_fence(request.fence(folder), info),
         host=replace(request.host, cpu_flags=()),
-        engine=EngineRecord(
-            name=info.name,
-            version=info.version,
-            api_version=info.api_version,
-            store=info.store.value,
-            storage_driver=info.storage_driver,
-            rootless=info.rootless,
-            isolation=info.isolation,
-        ),
+        engine=record_engine(info),
         started=request.started.isoformat(),
         reprobox=__version__,
     )

@@ -141,7 +141,8 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
             answer += ", all within the contest's tolerance"
         trail.reach(3, MATCHES, Outcome.PASSED, answer)
         return trail.close(judgement.verdict, answer)
-    parted = next(one for one in comparisons if not one.identical) if comparisons else RunComparison("")
+    # A claim without outputs differs in nothing, and is no claim either.
+    parted = next((one for one in comparisons if not one.identical), RunComparison(""))
     trail.differences = _describe(parted)
     trail.agreement = measure_agreement(entry, contest, made[0], ())
     if judgement.verdict is Verdict.NOT_COMPARABLE:

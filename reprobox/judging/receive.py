@@ -26,9 +26,9 @@ from reprobox.layers.store import LayerStore
 from reprobox.reporting import show_activity, show_tasks
 from reprobox.settings import Settings
 from reprobox.sizes import format_size
+from reprobox.source import OWN_IGNORE_FILE
 
 _BLOCK = 4096
-_IGNORE = ".reproboxignore"
 RESERVE = 2**30
 """Bytes that stay free on the judge's disk."""
 
@@ -38,8 +38,8 @@ def prepare_out(out: Path) -> Path:
     out = out.absolute()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if not (out / _IGNORE).exists():
-            write_atomic(out / _IGNORE, "*\n")
+        if not (out / OWN_IGNORE_FILE).exists():
+            write_atomic(out / OWN_IGNORE_FILE, "*\n")
     except OSError as exc:
         raise UsageError(f"{out} cannot be written: {exc.strerror or exc}", hint="name another folder: -o") from exc
     return out

@@ -15,12 +15,11 @@ from reprobox.report.layout import lay_out
 from reprobox.report.model import Report
 from reprobox.report.render import format_html, format_markdown
 from reprobox.report.sbom import format_sbom
+from reprobox.source import OWN_IGNORE_FILE
 
 FORMATS = ("json", "md", "html", "pdf", "kaggle", "sbom")
 SUMS = "SHA256SUMS"
 """What the folder holds; a folder that has it, and nothing else than it says, is an earlier report of ours."""
-_IGNORE = ".reproboxignore"
-"""So that a report inside a project is no part of its source."""
 
 PrintPdf = Callable[[str], bytes]
 
@@ -77,7 +76,7 @@ def _find_stranger(present: dict[str, Path]) -> str:
         return f"it has no {SUMS}" if SUMS not in present else "something in it is no plain file"
     lines = present[SUMS].read_text("utf-8", errors="replace").splitlines()
     said = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    for name in sorted(present.keys() - {SUMS, _IGNORE}):
+    for name in sorted(present.keys() - {SUMS, OWN_IGNORE_FILE}):
         if name not in said:
             return f"{name} was not written by one"
         if hashlib.sha256(present[name].read_bytes()).hexdigest() != said[name]:
@@ -92,7 +91,8 @@ def write_folder(folder: Path, files: dict[str, bytes]) -> None:
             write_atomic(temporary / name, data)
         sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
         write_atomic(temporary / SUMS, sums)
-        write_atomic(temporary / _IGNORE, "*\n")
+        # Inside a project it is no part of the source.
+        write_atomic(temporary / OWN_IGNORE_FILE, "*\n")
         temporary.chmod(0o755)
         # A folder cannot be renamed onto one that holds something.
         if folder.exists():

@@ -280,3 +280,17 @@ def test_an_export_to_a_full_disk_leaves_no_bundle_and_goes_on_when_there_is_roo
         assert (small / "rehearsal.reprobox").read_bytes() == bundle.read_bytes()
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True, timeout=30)
+
+
+def test_an_entry_that_leaves_nothing_claims_nothing(tmp_path):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (folder / "spec.yaml").write_text("reprobox: 1\nname: empty\nseed: 32\ncommand: python train.py\n")
+    (folder / "train.py").write_text("print('trained')\n")
+    call_program("run", folder, timeout=900)
+    bundle = tmp_path / "empty.reprobox"
+    call_program("export", "-o", bundle, folder)
+    done = call_program("judge", "--json", "-o", tmp_path / "out", bundle, check=False)
+    assert done.code == 1
+    assert done.json["verdict"] == "NOT COMPARABLE"
+    assert "left no outputs" in done.json["reason"]
