@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -70,8 +72,34 @@ def judge_bundle(
 ) -> Judgement:
     """Judge a bundle, with everything that comes of it in ``folder``.
 
-    Raises ``BundleError`` for one that is refused, ``EngineError`` where the sandbox itself cannot be had.
+    Raises ``BundleError`` for one that is refused, ``EngineError`` where the sandbox itself cannot be had, and
+    ``UsageError`` while another process judges into the same folder.
     """
+    with _alone(folder):
+        return _judge(path, folder, options, bench, on_rung)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made where it is not there; a process that dies lets go of it."""
+    # Nobody else's: what strangers leave here may be programs that run as their owner.
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as exc:
+        raise UsageError(f"nothing can be kept in {folder}: {exc.strerror}", hint="name another with -o") from exc
+    try:
+        with suppress(OSError):  # some network file systems have no locks
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise UsageError(f"another process judges into {folder}", hint="wait for it, or say -o") from exc
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_rung: Callable[[Rung], None]) -> Judgement:
     contest, engine, settings = options.contest, bench.engines[0], bench.settings
     heading, signer, entry = _take_in(path, folder, options, settings)
     inputs, other = find_inputs(entry, contest)
@@ -94,9 +122,7 @@ def judge_bundle(
 
 def _take_in(path: Path, folder: Path, options: JudgeOptions, settings: Settings) -> tuple[Heading, str, Entry]:
     """Check a bundle and unpack it; of one that is refused, and of what was found out before, nothing is left."""
-    # Nobody else's: what strangers leave here may be programs that run as their owner.
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in (JUDGEMENT_FILE, ATTESTATION_FILE):
             (folder / name).unlink(missing_ok=True)
     except OSError as exc:

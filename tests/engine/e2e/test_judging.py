@@ -1,5 +1,6 @@
 """The whole way: a contestant verifies and exports, a judge on another machine finds out whether it is true."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -294,3 +295,18 @@ def test_an_entry_that_leaves_nothing_claims_nothing(tmp_path):
     assert done.code == 1
     assert done.json["verdict"] == "NOT COMPARABLE"
     assert "left no outputs" in done.json["reason"]
+
+
+def test_a_second_judge_of_the_same_folder_is_told_to_wait(entry, tmp_path):
+    _, bundle = entry
+    folder = tmp_path / "out" / bundle.stem
+    folder.mkdir(parents=True)
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        done = call_program("judge", "-o", tmp_path / "out", bundle, check=False)
+    finally:
+        os.close(held)
+    assert done.code == 2
+    assert f"another process judges into {folder}" in done.stderr
+    assert list(folder.iterdir()) == []
