@@ -10,6 +10,8 @@ import liar
 import pytest
 from program import PROGRAM, call_program
 
+from reprobox.inputs import hash_input
+
 pytestmark = pytest.mark.network
 
 OTHER = "docker-26.1-containerd"
@@ -310,3 +312,34 @@ def test_a_second_judge_of_the_same_folder_is_told_to_wait(entry, tmp_path):
     assert done.code == 2
     assert f"another process judges into {folder}" in done.stderr
     assert list(folder.iterdir()) == []
+
+
+def test_the_data_comes_with_the_bundle_or_from_the_judge_and_other_data_is_not_comparable(tmp_path):
+    folder = tmp_path / "reads"
+    (folder / "data" / "deep").mkdir(parents=True)
+    (folder / "data" / "deep" / "a.txt").write_text("1")
+    (folder / "table.csv").write_text("x\n2\n")
+    spec = [
+        "reprobox: 1\nname: reads\nseed: 32\ncommand: python train.py\noutputs: [sum.txt]\ninputs:",
+        f"  data: {{path: data, sha256: {hash_input(folder / 'data')}}}",
+        f"  table: {{path: table.csv, sha256: {hash_input(folder / 'table.csv')}}}",
+    ]
+    (folder / "spec.yaml").write_text("\n".join(spec) + "\n")
+    train = "total = int(open('/input/data/deep/a.txt').read()) + int(open('/input/table').readlines()[1])\n"
+    (folder / "train.py").write_text(train + "open('/output/sum.txt', 'w').write(str(total))\n")
+    call_program("run", folder, timeout=900)
+    whole, bare = tmp_path / "whole.reprobox", tmp_path / "bare.reprobox"
+    call_program("export", "--with-inputs", "-o", whole, folder)
+    call_program("export", "-o", bare, folder)
+    (tmp_path / "elsewhere").mkdir()
+    folder.rename(tmp_path / "elsewhere" / "reads")
+    assert call_program("judge", "--json", "-o", tmp_path / "out", whole).json["verdict"] == "IDENTICAL"
+    done = call_program("judge", "-o", tmp_path / "out", bare, check=False)
+    assert (done.code, "reads the input 'data'" in done.stderr) == (2, True)
+    mine = tmp_path / "elsewhere" / "reads"
+    own = ("--input", f"data={mine / 'data'}", "--input", f"table={mine / 'table.csv'}")
+    assert call_program("judge", "--json", *own, "-o", tmp_path / "out", bare).json["verdict"] == "IDENTICAL"
+    (mine / "table.csv").write_text("x\n3\n")
+    done = call_program("judge", "--json", *own, "-o", tmp_path / "out", bare, check=False)
+    assert (done.code, done.json["verdict"]) == (1, "NOT COMPARABLE")
+    assert "input table" in done.json["reason"]
