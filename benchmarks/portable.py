@@ -1,6 +1,7 @@
 """What holding the libraries to one instruction set costs: the same computations under each pin, taken in turns.
 
-``python benchmarks/portable.py PYTHON`` where PYTHON is the interpreter of a virtual environment with torch and numpy.
+``python benchmarks/portable.py PYTHON`` where PYTHON is the interpreter of a virtual environment with torch and numpy;
+with ``--update`` the table in docs/portable.md becomes the one that was measured.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from reprobox.host import read_cpu
 from reprobox.plan import decide_variables
 from reprobox.spec.load import parse_spec
 
+PAGE = Path(__file__).parents[1] / "docs" / "portable.md"
+BEGIN, END = "<!-- cost: written by benchmarks/portable.py -->\n", "<!-- end of cost -->\n"
 LEVELS = {
     "bitwise": "bitwise",
     "avx2-intel": "{level: portable, cpu: avx2-intel}",
@@ -52,8 +55,8 @@ square, values = torch.rand(1024, 1024), np.random.rand(1_000_000)
 double = np.random.rand(700, 700)
 print(json.dumps({
     "PyTorch: a step of a convolutional network": measure(step, 10),
-    "PyTorch: product of 1024 x 1024": measure(lambda: square @ square, 10),
-    "NumPy: product of 700 x 700": measure(lambda: double @ double, 10),
+    "PyTorch: product of 1024 × 1024": measure(lambda: square @ square, 10),
+    "NumPy: product of 700 × 700, double precision": measure(lambda: double @ double, 10),
     "NumPy: exp of a million": measure(lambda: np.exp(values), 10),
 }))
 """
@@ -79,18 +82,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("python", type=Path)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--update", action="store_true", help="write the table into docs/portable.md")
     options = parser.parse_args()
     (folder,) = options.python.parent.parent.glob("lib/python3.*/site-packages")
     found: dict[str, list[dict[str, float]]] = {name: [] for name in LEVELS}
     for _ in range(options.rounds):
         for name, level in LEVELS.items():
             found[name].append(measure(options.python, folder, level))
-    print(f"{read_cpu(Path('/proc/cpuinfo').read_text())[0]}, one thread, median of {options.rounds}, milliseconds\n")
-    print(f"| | {' | '.join(LEVELS)} |\n|---|{'---:|' * len(LEVELS)}")
+    table = format_table(found, options.rounds, list_versions(folder))
+    print(table)
+    if options.update:
+        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}{table}\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+def format_table(found: dict[str, list[dict[str, float]]], rounds: int, versions: dict[str, str]) -> str:
+    """Return the medians in Markdown, with the machine that they are of."""
+    heads = " | ".join(f"`{name}`" for name in LEVELS)
+    lines = [
+        f"{read_cpu(Path('/proc/cpuinfo').read_text())[0]}, one thread; torch {versions['torch']}, NumPy"
+        f" {versions['numpy']}; milliseconds, the median of {rounds} processes, and its ratio to `bitwise`.\n",
+        f"| | {heads} |\n|---|{'---:|' * len(LEVELS)}",
+    ]
     for work in found["bitwise"][0]:
         medians = [statistics.median(one[work] for one in found[name]) for name in LEVELS]
         cells = [f"{1000 * value:.3g} ({value / medians[0]:.2f}×)" for value in medians]
-        print(f"| {work} | {' | '.join(cells)} |")
+        lines.append(f"| {work} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from reprobox.gpus.selection import parse_selection
 from reprobox.streams import write_line
 
 if TYPE_CHECKING:
+    from reprobox.handover import Aftermath
     from reprobox.judging.judge import JudgeOptions
     from reprobox.judging.terms import Contest
 
@@ -49,6 +50,13 @@ def judge_command(
     ] = "",
     gpu: GpuOption = "none",
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="K", help="How many entries at once.")] = 1,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print the judgement to PDF too, with a browser of this machine.")
+    ] = False,
+    remove_image: Annotated[
+        bool, typer.Option("--remove-image", help="Remove each image from the engine once it has been judged.")
+    ] = False,
+    watched: Annotated[bool, typer.Option("--watched", hidden=True)] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge what others handed over, in a sandbox.
@@ -59,24 +67,30 @@ def judge_command(
     did not run, 8 when it is refused.
     """
     from reprobox.bundle.model import SUFFIX
+    from reprobox.handover import Aftermath
     from reprobox.judging.children import list_bundles
     from reprobox.judging.judge import JudgeOptions
     from reprobox.judging.receive import prepare_out
+    from reprobox.process import end_with_stdin
 
+    if watched:  # one of many, and whoever asked for them can be killed
+        end_with_stdin()
     terms = _read_contest(contest, inputs or (), runs, seeds)
     signers = allowed.absolute() if allowed else None
     options = JudgeOptions(terms, signers, rebuild, runtime, parse_selection(gpu))
     out = prepare_out(out)
     if len(bundles) == 1 and not bundles[0].is_dir():
-        raise typer.Exit(_judge_one(bundles[0], out, options, as_json=as_json))
+        after = Aftermath(pdf, remove_image)
+        raise typer.Exit(_judge_one(bundles[0], out, options, after, as_json=as_json))
     said = {"--contest": contest, "--runs": runs, "--seeds": seeds, "--allowed-signers": signers, "--out": out}
     words = [word for name, value in said.items() if value is not None for word in (name, str(value))]
     words += [word for text in inputs or () for word in ("--input", text)]
-    words += ["--rebuild"] * rebuild + [f"--gpu={gpu}", f"--runtime={runtime}", "--json"]
+    words += ["--rebuild"] * rebuild + ["--pdf"] * pdf + ["--remove-image"] * remove_image
+    words += [f"--gpu={gpu}", f"--runtime={runtime}", "--watched", "--json"]
     raise typer.Exit(_judge_many(list_bundles(bundles, SUFFIX), out, options, words, jobs, as_json=as_json))
 
 
-def _judge_one(path: Path, out: Path, options: JudgeOptions, *, as_json: bool) -> int:
+def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, *, as_json: bool) -> int:
     from reprobox.handover import judge_file
     from reprobox.judging.receive import choose_folder
     from reprobox.judging.text import describe_judgement, describe_rung
@@ -84,7 +98,7 @@ def _judge_one(path: Path, out: Path, options: JudgeOptions, *, as_json: bool) -
 
     show = say if as_json else _print
     folder = choose_folder(path, out)
-    judgement = judge_file(path, folder, options, open_settings(), lambda rung: show(describe_rung(rung)))
+    judgement = judge_file(path, folder, options, after, open_settings(), lambda rung: show(describe_rung(rung)))
     show(describe_judgement(judgement, folder))
     if as_json:
         print_json(judgement.to_json())

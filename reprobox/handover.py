@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from reprobox.bundle.read import read_heading
+from reprobox.engines.base import Engine
 from reprobox.engines.docker import connect
+from reprobox.errors import BundleError, EngineError, UsageError
 from reprobox.export import Exported, ExportOptions, ExportRequest, export_plan
+from reprobox.files import write_atomic
 from reprobox.gpus.driver import read_driver
 from reprobox.host import read_host
 from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
 from reprobox.judging.judgement import Judgement, Rung
+from reprobox.judging.receive import tag_image
 from reprobox.project import Project
+from reprobox.report.pdf import BROWSERS, find_browser, print_pdf
 from reprobox.settings import Settings
 from reprobox.workflow import plan_project
 
@@ -31,10 +39,50 @@ def export_project(project: Project, settings: Settings, options: ExportOptions)
     return export_plan(request, connect(settings.environ), settings)
 
 
+@dataclass(frozen=True)
+class Aftermath:
+    """What is done once an entry has been judged, and changes nothing about it."""
+
+    pdf: bool
+    """Print the pages."""
+    remove_image: bool
+    """Leave no image of the entry's in the engine."""
+
+
 def judge_file(
-    path: Path, folder: Path, options: JudgeOptions, settings: Settings, on_rung: Callable[[Rung], None]
+    path: Path,
+    folder: Path,
+    options: JudgeOptions,
+    after: Aftermath,
+    settings: Settings,
+    on_rung: Callable[[Rung], None],
 ) -> Judgement:
     """Judge one bundle on this machine's engine."""
-    driver = read_driver()
-    bench = Bench((connect(settings.environ),), read_host(driver.gpus), driver, settings)
-    return judge_bundle(path, folder, options, bench, on_rung)
+    browser = _find_printer(settings) if after.pdf else ""
+    driver, engine = read_driver(), connect(settings.environ)
+    bench = Bench((engine,), read_host(driver.gpus), driver, settings)
+    try:
+        judgement = judge_bundle(path, folder, options, bench, on_rung)
+    finally:
+        if after.remove_image:
+            _remove_image(path, engine)
+    if browser:
+        for page in sorted(folder.glob("judgement.*.html")):
+            write_atomic(page.with_suffix(".pdf"), print_pdf(browser, page.read_text("utf-8")))
+    return judgement
+
+
+def _find_printer(settings: Settings) -> str:
+    browser = find_browser(settings.environ)
+    if browser is None:
+        raise UsageError(
+            f"no PDF: none of the browsers that print one is installed ({', '.join(BROWSERS)})",
+            hint="install one, or leave --pdf out and print judgement.<language>.html from another browser",
+        )
+    return browser
+
+
+def _remove_image(path: Path, engine: Engine) -> None:
+    """Remove what judging a bundle has loaded; a bundle that was refused before that has left nothing."""
+    with suppress(BundleError, UsageError, EngineError):
+        engine.remove_image(tag_image(read_heading(path).manifest))

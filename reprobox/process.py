@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,10 @@ def run_program(
 
 
 class Followed:
-    """A program whose stderr is read line by line while it runs; ended from another thread with ``stop``."""
+    """A program whose stderr is read line by line while it runs; ended from another thread with ``stop``.
+
+    Its stdin is a pipe that ends when this process does, however it is killed: see :func:`end_with_stdin`.
+    """
 
     def __init__(self, argv: Sequence[str]) -> None:
         self._argv = list(argv)
@@ -65,7 +69,7 @@ class Followed:
                 if self._stopped:
                     return Finished(-signal.SIGTERM, "", "")
                 self._process = subprocess.Popen(
-                    self._argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+                    self._argv, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
                 )
             with self._process as process:
                 assert process.stderr is not None
@@ -84,6 +88,18 @@ class Followed:
             self._stopped = True
             if self._process is not None and self._process.poll() is None:
                 self._process.send_signal(signal.SIGTERM)
+
+
+def end_with_stdin() -> None:
+    """End this process as SIGTERM does, once nobody holds the other end of its stdin."""
+
+    def wait() -> None:
+        with suppress(OSError):
+            while os.read(0, _LONGEST_LINE):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 _LONGEST_LINE = 64 * 1024

@@ -211,7 +211,8 @@ def suggest_cheaper(cost: Cost, record: RunRecord) -> tuple[str, ...]:
     """Return ways to the same bits that may cost less, where it costs anything; each wants a ``verify`` of its own.
 
     What they saved elsewhere: filling memory 15 % to 2 % in Megatron-LM (6253, 7093), one thread instead of two on two
-    cores 1.75 to 2.1 times the time in a small CNN.
+    cuDNN's deterministic convolutions 1.025 times (a post of 2016, from whose problem this tool grew).
+    cuDNN's deterministic convolutions 1.025 times (a Japanese post of 2016, from whose problem this tool grew).
     """
     if cost.ratio < _WORTH_SAVING or not cost.measurable:
         return ()
@@ -225,6 +226,11 @@ def suggest_cheaper(cost: Cost, record: RunRecord) -> tuple[str, ...]:
         )
     if switches.get("fill_uninitialized_memory"):
         ways.append("determinism.fill_uninitialized_memory: false — valid programs get the same bits without")
+    if record.environment.get("CHAINER_CUDNN") == "0":
+        ways.append(
+            "env: without CHAINER_CUDNN=0, where Chainer is 1.18 or newer — cuDNN's convolutions are held to its"
+            " deterministic algorithms then, and need not be left out"
+        )
     if record.level == "portable":
         if switches.get("cpu") == "avx2" and "Intel" in record.host.cpu_model:
             ways.append("determinism.cpu: avx2-intel — MKL's fast paths, if every machine has a processor of Intel's")

@@ -4,6 +4,7 @@ from made_records import HOST, make_record
 
 from reprobox.judging.judgement import Agreement, JudgedRun, Judgement, Outcome, Rung, Score
 from reprobox.record_diff import Fact
+from reprobox.report.values import make_reason
 from reprobox.verdict import Verdict
 
 
@@ -18,11 +19,11 @@ def make_judgement(**changes):
         "contest": "Food",
         "terms": "sha256:" + "c" * 64,
         "verdict": Verdict.CONSISTENT,
-        "reason": "model.pt differs; the claimed accuracy is inside",
+        "reason": (make_reason("one_differs", names="model.pt"), make_reason("no_seed_set")),
         "rungs": (
-            Rung(0, "is it?", Outcome.PASSED, "every byte", 0.5),
-            Rung(1, "does it?", Outcome.SKIPPED, "no stage `predict`"),
-            Rung(3, "is it so?", Outcome.FAILED, "model.pt differs", 12.25),
+            Rung(0, "is it?", Outcome.PASSED, (make_reason("bytes_named", files=7),), 0.5),
+            Rung(1, "does it?", Outcome.SKIPPED, (make_reason("no_predict"),)),
+            Rung(3, "is it so?", Outcome.FAILED, (make_reason("one_differs", names="model.pt"),), 12.25),
         ),
         "runs": (JudgedRun("20261121-084500", 32, 0, 61.5, 2 << 30, {"accuracy": 0.875}, {"model.pt": "d" * 64}),),
         "claim": "20261120-120000",
@@ -31,7 +32,7 @@ def make_judgement(**changes):
         "circumstances": (Fact("host", "cpu", "A", "B"),),
         "agreement": Agreement("predictions.csv", 0.9375, 0.95),
         "scores": (Score("accuracy", True, 0.875, 0.75, (0.5, 0.9), 5, True, 1, 2),),
-        "notes": ("base and packages are as packed",),
+        "notes": (make_reason("packed_as_is"),),
         "sandbox": {"network": False, "memory": 1 << 30, "scratch_folders": ("/tmp",)},
         "host": HOST,
         "engine": make_record().engine,

@@ -13,7 +13,7 @@ import zstandard
 
 from reprobox.bundle.manifest import refuse
 from reprobox.bundle.packing import Compression
-from reprobox.errors import BundleError
+from reprobox.errors import BundleError, UsageError
 from reprobox.streams import escape_unprintable
 
 _CHUNK = 1 << 20
@@ -91,7 +91,7 @@ def open_plain_file(path: Path) -> BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as exc:
-        raise BundleError(f"{shown} cannot be read: {exc.strerror}", hint="name a bundle, NAME.reprobox") from exc
+        raise UsageError(f"{shown} cannot be read: {exc.strerror}", hint="name a bundle, NAME.reprobox") from exc
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise BundleError(f"{shown} is no regular file", hint="name a bundle, NAME.reprobox")

@@ -23,6 +23,8 @@ _LARGEST_SIGNATURE = 64 * 1024
 _SLACK = 2**20
 _HEADERS = 8 * BLOCK
 """Bytes that a member's headers and its padding may take beyond it, and the end of the archive beyond all."""
+_MAGIC_AT = 257
+"""Where a tar's header says that it is one."""
 MOST_ENTRIES = 2_000_000
 """Files in all layers together; each takes an inode of the engine's disk, though next to nothing of a bundle."""
 
@@ -45,7 +47,7 @@ class Heading:
 def read_heading(path: Path) -> Heading:
     """Read the manifest and its signature, and nothing behind them."""
     text = signature = b""
-    for entry, data in _walk(_limit(unpack(path), LARGEST_MANIFEST + _SLACK)):
+    for entry, data in _walk(_check_kind(_limit(unpack(path), LARGEST_MANIFEST + _SLACK))):
         if not text:
             if entry.path != MANIFEST:
                 raise refuse(f"its first member is {entry.path[:100]!r} and not {MANIFEST}: it is no bundle of ours")
@@ -229,6 +231,15 @@ def _refusing() -> Iterator[None]:
         raise
     except BuildError as exc:
         raise refuse(exc.message) from exc
+
+
+def _check_kind(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass an archive on; raise for what is none from its first bytes on: another file under a bundle's name."""
+    first = next(chunks, b"")
+    if first and not first[_MAGIC_AT:].startswith(b"ustar"):
+        raise refuse("it is no archive, and none packed with zstd or gzip: is it the file that was handed over?")
+    yield first
+    yield from chunks
 
 
 def _limit(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from reprobox.judging.judgement import Score
 from reprobox.judging.scoring import find_metrics
 from reprobox.judging.terms import Contest, Metric
 from reprobox.metrics import read_metrics
+from reprobox.report.values import Reason, make_reason
 from reprobox.statistics import place_claim, summarize
 
 CLAIM_FOLDER = "reprobox/claim"
@@ -73,11 +74,11 @@ def _rank(score: float, metric: Metric | None, contest: Contest) -> int | None:
     return 1 + sum(other > score if metric.higher_is_better else other < score for other in others)
 
 
-def list_copies(entry: Entry) -> list[str]:
+def list_copies(entry: Entry) -> list[Reason]:
     """Name the claimed outputs that the source already holds: they need no training to come out the same."""
     source = {file.sha256: file.path for file in entry.plan.source if file.size and not file.link}
     return [
-        f"{output.path} is in the source already, as {source[output.sha256]}: that it comes out the same proves nothing"
+        make_reason("copied", output=output.path, source=source[output.sha256])
         for output in entry.claim.outputs
         if output.sha256 in source
     ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from reprobox.judging.terms import Contest
+from reprobox.judging.words import Said
 from reprobox.records import RunRecord, StageRecord
+from reprobox.report.values import Reason, make_reason
 from reprobox.sizes import format_size
 from reprobox.streams import escape_unprintable
 
@@ -14,51 +17,53 @@ _FILE_TOO_LARGE = 153
 """128 and SIGXFSZ."""
 _TAIL = 2000
 _LINES = 5
+_SIGNS = {
+    "writes_elsewhere": ("Read-only file system",),
+    "wants_network": ("Network is unreachable", "Temporary failure in name resolution"),
+    "writes_large_file": ("File too large",),
+    "scratch_full": ("No space left on device",),
+}
+"""What the sandbox forbids, and how programs say that they ran into it."""
 
 
-def explain_failure(record: RunRecord, folder: Path, contest: Contest) -> str:
-    """Return one sentence for people; texts of the program's are cut and made harmless."""
+def explain_failure(record: RunRecord, folder: Path, contest: Contest) -> Said:
+    """Say it for people; texts of the program's are cut and made harmless."""
     for stage in record.stages:
         if reason := _explain_stage(stage, contest):
-            return f"{stage.name}: {reason}{_quote_end(folder / 'log.txt', stage)}"
+            return (reason, *_quote_end(folder / "log.txt", stage))
     if record.missing_outputs:
         names = ", ".join(escape_unprintable(name) for name in record.missing_outputs[:5])
-        return f"the program ended well and left out {names}"
-    return f"the run ended with exit code {record.exit_code}"
+        return (make_reason("outputs_missing", names=names),)
+    return (make_reason("run_failed", code=record.exit_code),)
 
 
-def _explain_stage(stage: StageRecord, contest: Contest) -> str:
-    limits = contest.limits
+def _explain_stage(stage: StageRecord, contest: Contest) -> Reason | None:
+    limits, name = contest.limits, escape_unprintable(stage.name)
     if stage.stopped_for:
-        return f"stopped by the judge: {stage.stopped_for} (limits.output, limits.output_files)"
+        return make_reason("stopped_for", stage=name, why=stage.stopped_for)
     if stage.timed_out:
-        return f"stopped by the judge: its time was up after {stage.seconds:.0f} s (limits.time)"
+        return make_reason("timed_out", stage=name, seconds=f"{stage.seconds:.0f}")
+    if stage.out_of_memory and limits.memory:
+        return make_reason("out_of_memory", stage=name, most=format_size(limits.memory))
     if stage.out_of_memory:
-        most = f" of {format_size(limits.memory)}" if limits.memory else ""
-        return f"killed: it wanted more memory than the limit{most} (limits.memory)"
+        return make_reason("out_of_all_memory", stage=name)
     if stage.exit_code == _KILLED:
-        return "killed (exit code 137), which the engine does not put down to memory: by itself, or by the system"
+        return make_reason("killed", stage=name)
     if stage.exit_code == _FILE_TOO_LARGE:
-        return f"stopped: it wrote a file larger than {format_size(limits.output)} (limits.output)"
-    return f"the program failed with exit code {stage.exit_code}" if stage.exit_code else ""
+        return make_reason("file_too_large", stage=name, most=format_size(limits.output))
+    return make_reason("program_failed", stage=name, code=stage.exit_code) if stage.exit_code else None
 
 
-def _quote_end(log: Path, stage: StageRecord) -> str:
-    """Quote the program's last lines, and say where the sandbox is the likely reason."""
+def _quote_end(log: Path, stage: StageRecord) -> Iterator[Reason]:
+    """Say where the sandbox is the likely reason, and quote the program's last lines."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _TAIL))
             text = stream.read().decode("utf-8", "replace")
     except OSError:
-        return ""
-    hint = ""
-    if "Read-only file system" in text:
-        hint = "; it writes outside of /output, /tmp and its home, which a judged run may not (read_only)"
-    elif "Network is unreachable" in text or "Temporary failure in name resolution" in text:
-        hint = "; it wants the network, which a judged run does not have"
-    elif "File too large" in text:
-        hint = "; it writes a larger file than a judged run may (limits.output)"
-    elif "No space left on device" in text:
-        hint = "; what it writes to /tmp or its home is more than a judged run may (limits.scratch)"
+        return
+    known = (key for key, marks in _SIGNS.items() if any(mark in text for mark in marks))
+    yield from (make_reason(key) for key in list(known)[:1])
     lines = [escape_unprintable(line)[:200] for line in text.splitlines() if line.strip()][-_LINES:]
-    return hint + (" — it printed last: " + " / ".join(lines) if lines and stage.exit_code else "")
+    if lines and stage.exit_code:
+        yield make_reason("printed_last", lines=" / ".join(lines))

@@ -13,6 +13,7 @@ from reprobox.bundle.model import CLAIM_OUTPUT, CLAIM_RECORD, PROJECT, SPEC, Man
 from reprobox.errors import BuildError, BundleError, LockError, SpecError, UsageError
 from reprobox.image import Image, closing_members
 from reprobox.judging.lint import find_hooks
+from reprobox.judging.words import Said
 from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
 from reprobox.lock import Lock
@@ -20,6 +21,7 @@ from reprobox.plan import Plan, make_plan
 from reprobox.project import load_lock, open_project
 from reprobox.record_text import read_record
 from reprobox.records import OutputFile, RunRecord
+from reprobox.report.values import Reason, make_reason
 from reprobox.spec.load import load_spec
 from reprobox.spec.model import Spec
 from reprobox.streams import escape_unprintable
@@ -37,7 +39,7 @@ class Entry:
     plan: Plan
     image: Image
     claim: RunRecord
-    notes: tuple[str, ...]
+    notes: Said
     """What was not proven."""
 
 
@@ -97,7 +99,7 @@ def _say_version(manifest: Manifest) -> str:
     return f"; it was made by reprobox {escape_unprintable(manifest.reprobox[:40])}, and this is {__version__}"
 
 
-def _check_own_layers(entry: Entry, store: LayerStore) -> Iterator[str]:
+def _check_own_layers(entry: Entry, store: LayerStore) -> Iterator[Reason]:
     """Make the layers that need no engine, and compare; say what remains the entrant's word."""
     plan, layers = entry.plan, entry.image.layers
     source = make_source_layer(plan, entry.folder / PROJECT, store)
@@ -106,8 +108,8 @@ def _check_own_layers(entry: Entry, store: LayerStore) -> Iterator[str]:
     if make_runtime_layer(plan, store).diff_id != layers[-2].diff_id:
         if entry.manifest.reprobox == __version__:
             raise refuse("the runtime in its image, which seeds everything, is not reprobox's")
-        yield f"the runtime in the image is that of another reprobox{_say_version(entry.manifest)}: not checked"
-    yield "base and packages are as the entrant packed them: --rebuild makes them anew and compares"
+        yield make_reason("other_runtime", theirs=entry.manifest.reprobox[:40], here=__version__)
+    yield make_reason("packed_as_is")
 
 
 def _read_claim(manifest: Manifest, folder: Path) -> RunRecord:

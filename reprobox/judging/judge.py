@@ -27,9 +27,11 @@ from reprobox.judging.sandbox import choose_cpus, choose_timeout, make_fence
 from reprobox.judging.statement import format_attestation
 from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
+from reprobox.judging.words import Said
 from reprobox.layers.store import LayerStore
 from reprobox.records import Host
 from reprobox.report.lang import list_languages, load_language
+from reprobox.report.values import make_reason
 from reprobox.run import RunRequest, record_engine
 from reprobox.settings import Settings
 from reprobox.verdict import Verdict
@@ -107,8 +109,8 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
     request = _make_request(entry, image, folder, options, bench, inputs)
     trail = Trail(_start(entry, heading, signer, request, engine.info(), options, folder), on_rung)
     if other:
-        trail.reach(0, IDENTITY, Outcome.FAILED, "; ".join(other))
-        judgement = trail.close(Verdict.NOT_COMPARABLE, f"the data is not the claim's: {'; '.join(other)}")
+        trail.reach(0, IDENTITY, Outcome.FAILED, other)
+        judgement = trail.close(Verdict.NOT_COMPARABLE, (make_reason("other_data"), *other))
     else:
         trail.reach(0, IDENTITY, Outcome.PASSED, _describe_identity(heading, signer, rebuilt=options.rebuild))
         judgement = _climb(Climb(entry, contest, request, bench.engines, settings.now, trail))
@@ -188,7 +190,7 @@ def _start(
     folder: Path,
 ) -> Judgement:
     assert request.fence is not None
-    wants_network = ("the spec asks for the network, which a judged run does not have",) if entry.spec.network else ()
+    wants_network = (make_reason("spec_wants_network"),) if entry.spec.network else ()
     return Judgement(
         entry=entry.plan.name,
         bundle=heading.digest,
@@ -198,7 +200,7 @@ def _start(
         contest=options.contest.name,
         terms=options.digest,
         verdict=Verdict.NOT_RUN,
-        reason="",
+        reason=(),
         rungs=(),
         claim=entry.claim.id,
         claimed_outputs={file.path: file.sha256 for file in entry.claim.outputs},
@@ -211,16 +213,16 @@ def _start(
     )
 
 
-def _list_unclaimed(entry: Entry, contest: Contest) -> tuple[str, ...]:
+def _list_unclaimed(entry: Entry, contest: Contest) -> Said:
     if not contest.predictions or any(file.path == contest.predictions for file in entry.claim.outputs):
         return ()
-    return (f"the contest's predictions, {contest.predictions}, are not among what is claimed",)
+    return (make_reason("predictions_unclaimed", path=contest.predictions),)
 
 
-def _list_unheld(info: EngineInfo) -> tuple[str, ...]:
+def _list_unheld(info: EngineInfo) -> Said:
     if info.holds_limits:
         return ()
-    return ("this engine cannot hold a program to limits of memory, processes and processors: see `reprobox doctor`",)
+    return (make_reason("limits_not_held"),)
 
 
 def _describe_fence(fence: Fence, info: EngineInfo) -> dict[str, object]:
@@ -237,9 +239,8 @@ def _describe_fence(fence: Fence, info: EngineInfo) -> dict[str, object]:
     }
 
 
-def _describe_identity(heading: Heading, signer: str, *, rebuilt: bool) -> str:
-    parts = [f"every byte is the one its manifest names ({len(heading.manifest.files)} files)"]
-    parts.append("the image is the one that spec, lock and source describe")
-    parts += [f"signed by {signer}"] if signer else []
-    parts += ["made anew, it is the same image"] if rebuilt else []
-    return "; ".join(parts)
+def _describe_identity(heading: Heading, signer: str, *, rebuilt: bool) -> Said:
+    said = [make_reason("bytes_named", files=len(heading.manifest.files)), make_reason("image_described")]
+    said += [make_reason("signed", signer=signer)] if signer else []
+    said += [make_reason("rebuilt_same")] if rebuilt else []
+    return tuple(said)

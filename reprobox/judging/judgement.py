@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+from reprobox.judging.words import Said, tell_english
 from reprobox.record_diff import Fact
 from reprobox.records import EngineRecord, Host
 from reprobox.verdict import Verdict
@@ -31,7 +32,7 @@ class Rung:
     number: int
     question: str
     outcome: Outcome
-    answer: str
+    answer: Said
     seconds: float = 0.0
 
 
@@ -90,7 +91,7 @@ class Judgement:
     terms: str
     """Digest of what holds for every entry: the contest's file and the judge's options."""
     verdict: Verdict
-    reason: str
+    reason: Said
     rungs: tuple[Rung, ...]
     runs: tuple[JudgedRun, ...] = ()
     claim: str = ""
@@ -102,7 +103,7 @@ class Judgement:
     """What was not the same around the two."""
     agreement: Agreement | None = None
     scores: tuple[Score, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: Said = ()
     sandbox: dict[str, object] = field(default_factory=dict)
     host: Host | None = None
     engine: EngineRecord | None = None
@@ -111,8 +112,22 @@ class Judgement:
     reprobox: str = ""
 
     def to_json(self) -> JsonObject:
-        """Return what is kept, and what ``judge --json`` prints; numbers that JSON lacks are texts."""
-        found = _clean({"schema_version": JUDGEMENT_SCHEMA, **asdict(self)})
+        """Return what is kept, and what ``judge --json`` prints; numbers that JSON lacks are texts.
+
+        What is said is there in English; beside each reason are its keys, for programs.
+        """
+        values = {
+            "schema_version": JUDGEMENT_SCHEMA,
+            **asdict(self),
+            "reason": tell_english(self.reason),
+            "reason_keys": [one.key for one in self.reason],
+            "rungs": [
+                asdict(rung) | {"answer": tell_english(rung.answer), "answer_keys": [one.key for one in rung.answer]}
+                for rung in self.rungs
+            ],
+            "notes": [tell_english((note,)) for note in self.notes],
+        }
+        found = _clean(values)
         assert isinstance(found, dict)
         return found
 

@@ -19,15 +19,18 @@ from reprobox.judging.scoring import find_metrics
 from reprobox.judging.seeds import SeedRuns, measure_agreement
 from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
+from reprobox.judging.words import Said
 from reprobox.outputs import select_outputs
 from reprobox.plan import StagePlan
 from reprobox.record_diff import compare_circumstances
 from reprobox.records import EarlierRun, OutputFile, RunRecord
+from reprobox.report.values import make_reason
 from reprobox.run import RunRequest
 from reprobox.spec.model import Level
 from reprobox.sweep import choose_seeds
 from reprobox.sweep_runs import reseed_request
-from reprobox.verdict import RunComparison, Verdict, decide, find_obstacles
+from reprobox.verdict import Judgement as Decision
+from reprobox.verdict import RunComparison, Verdict, decide, find_obstacles, format_rate
 from reprobox.verification import Row
 from reprobox.verify import compare_rows, is_failed
 from reprobox.verify_text import describe_comparison
@@ -62,24 +65,23 @@ def _judge_predictions(given: Climb) -> Judgement | None:
     stage = next((one for one in entry.plan.stages if one.name == "predict"), None)
     earlier = _find_shipped(entry, stage) if stage else None
     if stage is None or earlier is None:
-        why = "the spec has no stage `predict` with outputs of its own after others"
-        trail.reach(1, PREDICTS, Outcome.SKIPPED, why)
+        trail.reach(1, PREDICTS, Outcome.SKIPPED, (make_reason("no_predict"),))
         return None
     made = _run(given, (replace(given.request, stages=(stage,), earlier=earlier),))
     folder, record = made[0]
     if is_failed(record):
         answer = explain_failure(record, folder, given.contest)
         trail.reach(1, PREDICTS, Outcome.FAILED, answer)
-        return trail.close(Verdict.NOT_RUN, f"the shipped model did not predict: {answer}")
+        return trail.close(Verdict.NOT_RUN, (make_reason("did_not_predict"), *answer))
     comparison = _compare(given, (folder, record), stage.outputs)
     if comparison.identical or (given.contest.tolerance and comparison.tolerable):
-        same = "the same" if comparison.identical else "the same within the contest's tolerance"
-        trail.reach(1, PREDICTS, Outcome.PASSED, f"{same}, in {record.seconds:.1f} s")
+        key = "predicts_same" if comparison.identical else "predicts_within"
+        trail.reach(1, PREDICTS, Outcome.PASSED, (make_reason(key, seconds=f"{record.seconds:.1f}"),))
         return None
     trail.differences = _describe(comparison)
     answer = _name_differing(comparison)
     trail.reach(1, PREDICTS, Outcome.FAILED, answer)
-    return trail.close(Verdict.DIFFERENT, f"the shipped model does not give the submitted predictions: {answer}")
+    return trail.close(Verdict.DIFFERENT, (make_reason("predicts_other"), *answer))
 
 
 def _find_shipped(entry: Entry, stage: StagePlan) -> EarlierRun | None:
@@ -110,13 +112,13 @@ def _judge_training(given: Climb) -> Judgement:
 def _judge_consistency(given: Climb, made: Sequence[Ran]) -> None:
     trail = given.trail
     if len(made) < 2:
-        trail.reach(2, AGREES, Outcome.SKIPPED, "one run was asked for")
+        trail.reach(2, AGREES, Outcome.SKIPPED, (make_reason("one_run"),))
         return
     first = _row(given, made[0])
     comparisons = [compare_rows(first, _row(given, one), None) for one in made[1:]]
     judgement = decide(comparisons, nothing_left=not first.outputs, with_reference=True)
     outcome = Outcome.PASSED if judgement.verdict is Verdict.IDENTICAL else Outcome.FAILED
-    trail.reach(2, AGREES, outcome, judgement.reason)
+    trail.reach(2, AGREES, outcome, _explain(judgement, nothing_left=not first.outputs))
 
 
 def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
@@ -136,9 +138,8 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
     trail.notes += list_copies(entry)
     trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(contest, made[0]))
     if judgement.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
-        answer = f"{judgement.agreeing} of {judgement.runs} runs left the claimed content"
-        if judgement.verdict is Verdict.EQUIVALENT:
-            answer += ", all within the contest's tolerance"
+        key = "content_claimed" if judgement.verdict is Verdict.IDENTICAL else "content_within"
+        answer = (make_reason(key, agreeing=judgement.agreeing, runs=judgement.runs),)
         trail.reach(3, MATCHES, Outcome.PASSED, answer)
         return trail.close(judgement.verdict, answer)
     # A claim without outputs differs in nothing, and is no claim either.
@@ -146,8 +147,9 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
     trail.differences = _describe(parted)
     trail.agreement = measure_agreement(entry, contest, made[0], ())
     if judgement.verdict is Verdict.NOT_COMPARABLE:
-        trail.reach(3, MATCHES, Outcome.FAILED, judgement.reason)
-        return trail.close(judgement.verdict, judgement.reason)
+        why = _explain(judgement, obstacles, nothing_left=not entry.claim.outputs)
+        trail.reach(3, MATCHES, Outcome.FAILED, why)
+        return trail.close(judgement.verdict, why)
     trail.reach(3, MATCHES, Outcome.FAILED, _name_differing(parted))
     return None
 
@@ -155,11 +157,11 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
 def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
     """Rung 4: whether the claimed score lies where fresh seeds put it."""
     trail, contest, entry = given.trail, given.contest, given.entry
-    differs = f"with the claim's own seed the result is another: {trail.last_answer}"
+    differs = (make_reason("result_differs"), *trail.last_answer)
     if not contest.seeds or entry.plan.level is Level.OFF or not trail.scores:
-        why = "none was asked for" if not contest.seeds else "there is no metric that both the claim and the runs have"
-        why = "the spec sets no seed" if entry.plan.level is Level.OFF else why
-        trail.reach(4, SEEDS, Outcome.SKIPPED, why)
+        why = "no_seeds_asked" if not contest.seeds else "no_shared_metric"
+        why = "no_seed_set" if entry.plan.level is Level.OFF else why
+        trail.reach(4, SEEDS, Outcome.SKIPPED, (make_reason(why),))
         return trail.close(Verdict.DIFFERENT, differs)
     seeds = choose_seeds(entry.plan.seed, contest.seeds)
     fresh = SeedRuns(tuple(_run(given, tuple(reseed_request(given.request, entry.lock, seed) for seed in seeds))))
@@ -167,10 +169,10 @@ def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
     fresh_metrics = tuple(_score(contest, one) for one in fresh.complete)
     trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(contest, made[0]), fresh_metrics)
     if fresh.unmoved(made[0][1]):
-        trail.notes.append("other seeds give the very same outputs: the result does not depend on the seed")
+        trail.notes.append(make_reason("seeds_move_nothing"))
     verdict, answer = fresh.judge(trail.scores)
-    trail.reach(4, SEEDS, Outcome.PASSED if verdict is Verdict.CONSISTENT else Outcome.FAILED, answer)
-    return trail.close(verdict, f"{differs}; {answer}")
+    trail.reach(4, SEEDS, Outcome.PASSED if verdict is Verdict.CONSISTENT else Outcome.FAILED, (answer,))
+    return trail.close(verdict, (*differs, answer))
 
 
 def _score(contest: Contest, ran: Ran) -> dict[str, float]:
@@ -218,7 +220,23 @@ def _describe(comparison: RunComparison) -> tuple[str, ...]:
     return tuple(lines[:_MOST_LINES])
 
 
-def _name_differing(comparison: RunComparison) -> str:
+def _name_differing(comparison: RunComparison) -> Said:
     names = [*comparison.missing, *comparison.added, *(path for path, _ in comparison.files)]
-    shown = ", ".join(names[:3])
-    return f"{shown} differ" if len(names) > 1 else f"{shown} differs" if names else "nothing differs"
+    if not names:
+        return (make_reason("nothing_differs"),)
+    return (make_reason("one_differs" if len(names) == 1 else "some_differ", names=", ".join(names[:3])),)
+
+
+def _explain(found: Decision, obstacles: Sequence[str] = (), *, nothing_left: bool) -> Said:
+    """Say why runs were judged like that."""
+    match found.verdict:
+        case Verdict.IDENTICAL:
+            return (make_reason("runs_identical", runs=found.runs, bound=format_rate(found.bound or 1)),)
+        case Verdict.NOT_COMPARABLE if nothing_left:
+            return (make_reason("no_outputs"),)
+        case Verdict.NOT_COMPARABLE if obstacles:
+            return (make_reason("obstacles", obstacles="; ".join(obstacles)),)
+        case Verdict.NOT_COMPARABLE:
+            return (make_reason("unreadable"),)
+        case _:
+            return (make_reason("runs_differ", parted=found.runs - found.agreeing, runs=found.runs),)

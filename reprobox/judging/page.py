@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 from reprobox.judging.judgement import Judgement, Score
+from reprobox.judging.words import Said, tell, tell_english
 from reprobox.report.document import Block, Cell, Document, Facts, Listing, Paragraphs, Section, Source, Table
 from reprobox.report.lang import Language
 from reprobox.report.render import format_html, format_markdown
@@ -32,7 +33,7 @@ def lay_out_judgement(judgement: Judgement, language: Language) -> Document:
         author="",
         head=Facts("", _NOBODY, ((page.word("verdict"), page.cell(judgement.verdict.value, "verdict")),)),
         counts=(),
-        notes=(language[f"judge.{judgement.verdict}"], escape_unprintable(judgement.reason)),
+        notes=(language[f"judge.{judgement.verdict}"], page.tell(judgement.reason)),
         sections=tuple(page.section(name, blocks) for name, blocks in page.list_sections()),
         items=(),
         evidence=(),
@@ -57,6 +58,10 @@ class _Page:
         shown = escape_unprintable(str(value)) if text is None else text
         return Cell(shown, path, json.dumps(value), code=path.rpartition(".")[2] in _CODE)
 
+    def tell(self, said: Said) -> str:
+        """Return sentences in the page's language."""
+        return escape_unprintable(tell(self._language, said))
+
     def section(self, name: str, blocks: tuple[Block, ...]) -> Section:
         """Return one heading with what is below it."""
         return Section(name, "", self.word(name), blocks, ())
@@ -75,7 +80,7 @@ class _Page:
         yield "identity", (self._describe_identity(), self._list_outputs())
         yield "machine", (self._describe_machine(), self._describe_sandbox())
         if found.notes:
-            yield "notes", (Paragraphs("", _NOBODY, tuple(map(escape_unprintable, found.notes))),)
+            yield "notes", (Paragraphs("", _NOBODY, tuple(self.tell((note,)) for note in found.notes)),)
 
     def _list_rungs(self) -> Table:
         rows = tuple(
@@ -83,7 +88,7 @@ class _Page:
                 self.cell(rung.number, f"rungs.{index}.number"),
                 Cell(self.word(f"rung_{rung.number}")),
                 self.cell(rung.outcome.value, f"rungs.{index}.outcome", self.word(rung.outcome.value)),
-                self.cell(rung.answer, f"rungs.{index}.answer"),
+                self.cell(tell_english(rung.answer), f"rungs.{index}.answer", self.tell(rung.answer)),
                 self._seconds(rung.seconds, f"rungs.{index}.seconds"),
             )
             for index, rung in enumerate(self._judgement.rungs)

@@ -21,8 +21,10 @@ from reprobox.image import load_image
 from reprobox.inputs import hash_input
 from reprobox.judging.identity import Entry
 from reprobox.judging.terms import Contest
+from reprobox.judging.words import Said
 from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
+from reprobox.report.values import Reason, make_reason
 from reprobox.reporting import show_activity, show_tasks
 from reprobox.settings import Settings
 from reprobox.sizes import format_size
@@ -88,16 +90,20 @@ def provide_image(path: Path, entry: Entry, engine: Engine, settings: Settings, 
     Its layers come from the bundle, and those that a thin one leaves out from the cache; with ``rebuild`` all are made
     anew from spec, lock and source, and have to be the same.
     """
-    # Never a name that the entrant chose: another image may have it here.
-    tag = f"reprobox-judge/{entry.manifest.image_digest.partition(':')[2][:32]}:latest"
+    tag = tag_image(entry.manifest)
     if rebuild:
         _rebuild(entry, tag, engine, settings)
     reader = _Layers(BundleLayers(path, entry.manifest), LayerStore(settings.cache), entry.manifest)
     check_room(engine, entry.manifest, path)
     with show_tasks(settings.reporter, "load") as show:
         image = load_image(engine, replace(entry.image, layers=reader.layers), tag, reader, partial(show, path.name))
-    notes = tuple(note for note in entry.notes if not rebuild or "--rebuild" not in note)
+    notes = tuple(note for note in entry.notes if not rebuild or note.key != "packed_as_is")
     return image, replace(entry, notes=notes)
+
+
+def tag_image(manifest: Manifest) -> str:
+    """Return what the engine calls an entry's image: never a name that the entrant chose, which another may have."""
+    return f"reprobox-judge/{manifest.image_digest.partition(':')[2][:32]}:latest"
 
 
 def check_room(engine: Engine, manifest: Manifest, path: Path) -> None:
@@ -161,13 +167,13 @@ class _Layers:
                 pass
 
 
-def find_inputs(entry: Entry, contest: Contest) -> tuple[dict[str, Path], tuple[str, ...]]:
+def find_inputs(entry: Entry, contest: Contest) -> tuple[dict[str, Path], Said]:
     """Return where each input is, the judges' own data first, and what is not the data that the entry was made with.
 
     Raises ``UsageError`` for one that nobody has.
     """
     found: dict[str, Path] = {}
-    other = []
+    other: list[Reason] = []
     for name, wanted in entry.spec.inputs.items():
         held = entry.folder / INPUTS / name
         path = contest.inputs.get(name) or (held if held.exists() else None)
@@ -178,6 +184,6 @@ def find_inputs(entry: Entry, contest: Contest) -> tuple[dict[str, Path], tuple[
             )
         digest = hash_input(path)
         if digest != wanted.sha256:
-            other.append(f"input {name}: sha256 {digest[:16]}… here, {wanted.sha256[:16]}… where the claim was made")
+            other.append(make_reason("other_input", name=name, here=digest[:16], claimed=wanted.sha256[:16]))
         found[name] = path
     return found, tuple(other)

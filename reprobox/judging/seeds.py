@@ -13,6 +13,7 @@ from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Agreement, Score
 from reprobox.judging.terms import Contest
 from reprobox.records import RunRecord
+from reprobox.report.values import Reason, make_reason
 from reprobox.verdict import Verdict
 from reprobox.verify import is_failed
 
@@ -32,18 +33,24 @@ class SeedRuns:
         """Whether every seed left what ``run`` left with its own."""
         return bool(self.complete) and all(record.outputs == run.outputs for _, record in self.complete)
 
-    def judge(self, scores: Sequence[Score]) -> tuple[Verdict, str]:
+    def judge(self, scores: Sequence[Score]) -> tuple[Verdict, Reason]:
         """Judge the claim by all metrics that have a band."""
         placed = [score for score in scores if score.inside is not None]
         if not placed:
-            return Verdict.DIFFERENT, f"{len(self.complete)} fresh seeds are too few for a band"
+            return Verdict.DIFFERENT, make_reason("too_few_seeds", seeds=len(self.complete))
         outside = [score for score in placed if not score.inside]
         chosen = (outside or placed)[0]
-        where = "outside" if outside else "inside"
-        text = f"the claimed {chosen.metric} {chosen.claimed:.6g} is {where} the band of {chosen.seeds} fresh seeds"
-        if chosen.band:
-            text += f", {chosen.band[0]:.6g} … {chosen.band[1]:.6g}"
-        return (Verdict.DIFFERENT if outside else Verdict.CONSISTENT), text
+        assert chosen.band is not None
+        low, high = chosen.band
+        said = make_reason(
+            "claim_outside" if outside else "claim_inside",
+            metric=chosen.metric,
+            claimed=f"{chosen.claimed:.6g}",
+            seeds=chosen.seeds,
+            low=f"{low:.6g}",
+            high=f"{high:.6g}",
+        )
+        return (Verdict.DIFFERENT if outside else Verdict.CONSISTENT), said
 
 
 def measure_agreement(entry: Entry, contest: Contest, judged: Ran, fresh: Sequence[Ran]) -> Agreement | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reprobox.judging.judgement import Agreement, Judgement, Outcome, Rung, Score
+from reprobox.judging.words import tell_english
 from reprobox.streams import escape_unprintable
 
 _MARKS = {Outcome.PASSED: "yes", Outcome.FAILED: "no", Outcome.SKIPPED: "—"}
@@ -14,7 +15,9 @@ _MOST_FACTS = 12
 
 def describe_rung(rung: Rung) -> str:
     """Return one rung's line, as it is reached."""
-    return escape_unprintable(f"rung {rung.number}   {rung.question} {_MARKS[rung.outcome]}: {rung.answer}")
+    return escape_unprintable(
+        f"rung {rung.number}   {rung.question} {_MARKS[rung.outcome]}: {tell_english(rung.answer)}"
+    )
 
 
 def describe_judgement(found: Judgement, folder: Path) -> str:
@@ -24,8 +27,8 @@ def describe_judgement(found: Judgement, folder: Path) -> str:
         *(_describe_agreement(found.agreement) if found.agreement else ()),
         *(line for score in found.scores for line in _describe_score(score)),
         *_describe_circumstances(found),
-        *(f"note     {escape_unprintable(note)}" for note in found.notes),
-        f"verdict  {found.verdict} — {escape_unprintable(found.reason)}",
+        *(f"note     {escape_unprintable(tell_english((note,)))}" for note in found.notes),
+        f"verdict  {found.verdict} — {escape_unprintable(tell_english(found.reason))}",
         f"kept in  {folder}",
     ]
     return "\n".join(lines)

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from reprobox.judging.judgement import Agreement, JudgedRun, Judgement, Outcome, Rung, Score
+from reprobox.judging.words import Said
 from reprobox.record_diff import Fact
 from reprobox.records import RunRecord
+from reprobox.report.values import Reason
 from reprobox.verdict import Verdict
 
 _MOST_OUTPUTS = 1000
@@ -27,9 +29,9 @@ class Trail:
         self.circumstances: tuple[Fact, ...] = ()
         self.agreement: Agreement | None = None
         self.scores: tuple[Score, ...] = ()
-        self.notes: list[str] = list(start.notes)
+        self.notes: list[Reason] = list(start.notes)
 
-    def reach(self, number: int, question: str, outcome: Outcome, answer: str) -> None:
+    def reach(self, number: int, question: str, outcome: Outcome, answer: Said) -> None:
         """Add a rung, with the time since the last."""
         now = time.monotonic()
         rung = Rung(number, question, outcome, answer, round(now - self._since, 3))
@@ -38,7 +40,7 @@ class Trail:
         self._on_rung(rung)
 
     @property
-    def last_answer(self) -> str:
+    def last_answer(self) -> Said:
         """What the last rung came to."""
         return self._rungs[-1].answer
 
@@ -59,7 +61,7 @@ class Trail:
             )
         )
 
-    def close(self, verdict: Verdict, reason: str) -> Judgement:
+    def close(self, verdict: Verdict, reason: Said) -> Judgement:
         """Return the judgement."""
         return replace(
             self._start,

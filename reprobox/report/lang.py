@@ -26,9 +26,9 @@ class Language:
     def __getitem__(self, key: str) -> str:
         return self.texts[key]
 
-    def fill(self, reason: Reason) -> str:
+    def fill(self, reason: Reason, group: str = "reason") -> str:
         """Return a sentence with its values in their places."""
-        return self.texts[f"reason.{reason.key}"].format_map(dict(reason.values))
+        return self.texts[f"{group}.{reason.key}"].format_map(dict(reason.values))
 
 
 @cache

@@ -13,6 +13,7 @@ from reprobox.judging.page import format_pages
 from reprobox.judging.statement import format_attestation
 from reprobox.judging.text import describe_judgement, describe_rung
 from reprobox.report.lang import list_languages, load_language
+from reprobox.report.values import make_reason
 from reprobox.verdict import Verdict
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
@@ -50,6 +51,20 @@ def test_every_verdict_is_explained_in_every_language(code, verdict):
     assert "judge." not in made[f"judgement.{code}.md"]
 
 
+def test_what_is_said_is_english_in_the_json_and_in_the_pages_language_on_the_page():
+    judgement = make_judgement()
+    kept = json.loads(format_judgement(judgement))
+    assert kept["reason"] == "model.pt differs; the spec sets no seed"
+    assert kept["reason_keys"] == ["one_differs", "no_seed_set"]
+    assert kept["rungs"][0]["answer"] == "every byte is the one its manifest names (7 files)"
+    assert kept["rungs"][0]["answer_keys"] == ["bytes_named"]
+    page = pages(judgement, "ja")["judgement.ja.md"]
+    assert "model.pt が異なる。spec でシードが設定されていない" in page
+    assert "コンテナ" in page
+    for english in ("differs", "every byte", "no stage", "as the entrant"):
+        assert english not in page
+
+
 def test_a_judgement_that_ended_early_has_a_page_too():
     early = make_judgement(
         rungs=(), runs=(), scores=(), agreement=None, differences=(), circumstances=(), notes=(), host=None, engine=None
@@ -62,12 +77,12 @@ def test_a_judgement_that_ended_early_has_a_page_too():
 def test_nothing_of_the_entrants_is_markup_or_moves_a_cursor():
     hostile = make_judgement(
         entry=HOSTILE,
-        reason=HOSTILE,
+        reason=(make_reason("one_differs", names=HOSTILE),),
         claim=HOSTILE,
         claimed_outputs={HOSTILE: "e" * 64},
         differences=(HOSTILE,),
-        notes=(HOSTILE,),
-        rungs=(Rung(3, HOSTILE, Outcome.FAILED, HOSTILE),),
+        notes=(make_reason("copied", output=HOSTILE, source="{0.__class__}"),),
+        rungs=(Rung(3, HOSTILE, Outcome.FAILED, (make_reason("printed_last", lines=HOSTILE),)),),
     )
     html = pages(hostile)["judgement.en.html"]
     assert "<script" not in html

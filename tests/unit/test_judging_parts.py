@@ -20,6 +20,7 @@ from reprobox.judging.lint import find_hooks
 from reprobox.judging.receive import choose_folder
 from reprobox.judging.sandbox import choose_timeout, make_fence
 from reprobox.judging.terms import Contest, Limits, Metric, read_contest
+from reprobox.judging.words import tell_english
 from reprobox.plan import SourceFile
 from reprobox.records import StageRecord
 from reprobox.spec.model import Resources
@@ -287,8 +288,8 @@ def test_a_result_that_the_source_holds_already_is_named(entry):
         SourceFile("data/ready.npy", size=5, executable=False, sha256=digests["model.npy"], link=""),
         SourceFile("__init__.py", size=0, executable=False, sha256=digests["empty"], link=""),
     )
-    (line,) = list_copies(entry({}, (("model.npy", b"model"), ("empty", b"")), source))
-    assert line.startswith("model.npy is in the source already, as data/ready.npy")
+    said = list_copies(entry({}, (("model.npy", b"model"), ("empty", b"")), source))
+    assert tell_english(said).startswith("model.npy is in the source already, as data/ready.npy")
 
 
 # Endings.
@@ -299,7 +300,7 @@ def explain(tmp_path, log=b"", **changes):
     stage = StageRecord(name="train", command=("python",), seconds=6.2, **values)
     (tmp_path / "log.txt").write_bytes(log)
     record = make_record(stages=(stage,), exit_code=stage.exit_code)
-    return explain_failure(record, tmp_path, Contest(limits=Limits(memory=2**30)))
+    return tell_english(explain_failure(record, tmp_path, Contest(limits=Limits(memory=2**30))))
 
 
 @pytest.mark.parametrize(
@@ -342,7 +343,7 @@ def test_its_last_words_are_cut_and_harmless(tmp_path):
 def test_outputs_that_are_left_out_are_named_harmlessly(tmp_path):
     stage = StageRecord("train", ("python",), 0, 1.0, None, False, False)
     record = make_record(stages=(stage,), missing_outputs=("a\x1b[2J",))
-    assert explain_failure(record, tmp_path, Contest()) == "the program ended well and left out a\\x1b[2J"
+    assert tell_english(explain_failure(record, tmp_path, Contest())) == "the program ended well and left out a\\x1b[2J"
 
 
 # Sandbox.

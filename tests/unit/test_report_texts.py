@@ -181,9 +181,17 @@ class TestLanguages:
             group, name = key.split(".", 1)
             if group in ("page", "advice", "caption", "word"):
                 assert re.search(rf"\b{group}\.{name}\b|[\"']{name}[\"']", code), key
+            elif group == "judged":
+                assert name == "and" or f'"{name}"' in code, key
             elif group in ("title", "reason", "item"):
                 stem = re.sub(r"^(model|predictions|note_no)_|_(declared|undeclared|external|picture)$", "", name)
                 assert re.search(rf"\b{name}\b|\b{stem}\b", code), key
+
+    def test_every_sentence_of_a_judgement_is_in_the_languages(self):
+        code = "\n".join(path.read_text("utf-8") for path in (ROOT / "reprobox" / "judging").glob("*.py"))
+        keys = set(re.findall(r"make_reason\(\s*\"(\w+)\"", code))
+        assert len(keys) > 30
+        assert {f"judged.{key}" for key in keys} <= ENGLISH.texts.keys()
 
     def test_an_unknown_language_is_told(self):
         with pytest.raises(UsageError, match="there is no language 'de'"):

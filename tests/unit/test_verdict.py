@@ -116,3 +116,6 @@ def test_cheaper_ways_are_suggested_where_determinism_costs_something():
     for other in (replace(intel, host=HOST), replace(intel, switches={"cpu": "avx2-intel"})):
         assert not any("intel" in way for way in suggest_cheaper(dear, other))
     assert suggest_cheaper(dear, make_record(switches={"threads": 2})) == ()
+    (way,) = suggest_cheaper(dear, make_record(switches={}, environment={"CHAINER_CUDNN": "0"}))
+    assert way.startswith("env: without CHAINER_CUDNN=0")
+    assert suggest_cheaper(dear, make_record(switches={}, environment={"CHAINER_CUDNN": "1"})) == ()

@@ -3,9 +3,12 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
+import docker
 import liar
 import pytest
 from program import PROGRAM, call_program
@@ -343,3 +346,66 @@ def test_the_data_comes_with_the_bundle_or_from_the_judge_and_other_data_is_not_
     done = call_program("judge", "--json", *own, "-o", tmp_path / "out", bare, check=False)
     assert (done.code, done.json["verdict"]) == (1, "NOT COMPARABLE")
     assert "input table" in done.json["reason"]
+
+
+def test_a_killed_judge_of_many_leaves_nothing_running(tmp_path):
+    folder = tmp_path / "sleepy"
+    folder.mkdir()
+    (folder / "spec.yaml").write_text("reprobox: 1\nname: sleepy\nseed: 32\ncommand: python train.py\n")
+    sleep = "import os, time\nif os.environ.get('REPROBOX_WATCH'):\n    time.sleep(600)\n"
+    (folder / "train.py").write_text(f"{sleep}open('/output/x', 'w').write('1')\n")
+    call_program("run", folder, timeout=900)
+    entries = tmp_path / "entries"
+    entries.mkdir()
+    call_program("export", "-o", entries / "one.reprobox", folder)
+    shutil.copy(entries / "one.reprobox", entries / "two.reprobox")
+    words = [PROGRAM, "judge", "-o", tmp_path / "out", "--jobs", "2", entries]
+    many = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: len(list_judged(tmp_path / "out")) == 2)
+    finally:
+        many.kill()
+        many.wait(timeout=30)
+    wait_until(lambda: not list_judged(tmp_path / "out"), seconds=60)
+
+
+def list_judged(folder):
+    """Return the containers that have a folder of these judgements in them."""
+    found = docker.APIClient().containers(all=True)
+    return [
+        one["Id"] for one in found if any(mount.get("Source", "").startswith(str(folder)) for mount in one["Mounts"])
+    ]
+
+
+def wait_until(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.2)
+
+
+def test_an_image_is_removed_when_the_judge_wants_it_and_the_pages_are_printed(entry, tmp_path):
+    _, bundle = entry
+    call_program("judge", "-o", tmp_path / "out", "--runs", "1", "--remove-image", "--pdf", bundle)
+    assert image_names(bundle) == []
+    found = tmp_path / "out" / bundle.stem
+    for code in ("en", "ja"):
+        assert (found / f"judgement.{code}.pdf").read_bytes().startswith(b"%PDF-")
+    call_program("judge", "-o", tmp_path / "out", "--runs", "1", bundle)
+    assert len(image_names(bundle)) == 1
+
+
+def image_names(bundle):
+    """Return the names of judges that the engine has for a bundle's image."""
+    digest = json.loads(call_program("inspect", "--json", bundle).stdout)["image_digest"]
+    found = docker.APIClient().images(filters={"reference": f"reprobox-judge/{digest.partition(':')[2][:32]}"})
+    return [name for one in found for name in one["RepoTags"]]
+
+
+@pytest.mark.parametrize("command", ["judge", "inspect"])
+def test_a_file_that_is_not_there_is_the_callers_mistake_and_another_file_is_no_bundle(command, tmp_path):
+    done = call_program(command, tmp_path / "absent.reprobox", cwd=tmp_path, check=False)
+    assert (done.code, "No such file" in done.stderr) == (2, True)
+    (tmp_path / "text.reprobox").write_text("This is not the file that you are looking for.\n")
+    done = call_program(command, tmp_path / "text.reprobox", cwd=tmp_path, check=False)
+    assert (done.code, "it is no archive" in done.stderr) == (8, True), done.stderr
