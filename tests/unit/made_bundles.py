@@ -39,7 +39,8 @@ def make_bundle(folder, *, spec=TINY, files=FILES, outputs=OUTPUTS, env=(), key=
     write(project / "spec.lock", format_lock(lock).encode())
     plan = make_plan(loaded, lock, list_source(project, loaded, leave_out=("spec.yaml", "spec.lock")))
     store = LayerStore(folder / "cache")
-    base = store.make("base", "Debian bookworm", lambda out: out.write(make_tar({"bin/sh": b"shell"})))
+    write_base = options.pop("write_base", lambda out: out.write(make_tar({"bin/sh": b"shell"})))
+    base = store.make("base", "Debian bookworm", write_base)
     image = assemble_plan(plan, (base, make_runtime_layer(plan, store), make_source_layer(plan, project, store)))
     for name, data in outputs.items():
         write(run / "output" / name, data)
