@@ -216,7 +216,7 @@ def test_a_broken_contract_is_one_line(newest_box, text):
         newest_box.entrypoint, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     lines = [line for line in done.stderr.splitlines() if "this process is not seeded" not in line]
-    assert (done.returncode, len(lines)) == (2, 1)
+    assert (done.returncode, len(lines)) == (2, 1), done.stderr
 
 
 def test_the_contract_lies_beside_the_entrypoint(newest_box, tmp_path):
