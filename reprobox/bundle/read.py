@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from reprobox.bundle.ahead import read_ahead
 from reprobox.bundle.compression import unpack
 from reprobox.bundle.manifest import LARGEST_MANIFEST, is_safe_path, parse_manifest, refuse
 from reprobox.bundle.model import MANIFEST, SIGNATURE, Manifest, blob_path
@@ -82,7 +83,7 @@ def check_members(
         on_progress(done, total)
 
     seen: set[str] = set()
-    for entry, data in _walk(_limit(unpack(path), _most_bytes(expected) + len(heading.text))):
+    for entry, data in _walk(read_ahead(_limit(unpack(path), _most_bytes(expected) + len(heading.text)))):
         if entry.path in (MANIFEST, SIGNATURE):
             _check_heading(entry, data, heading, seen)
             continue
@@ -162,7 +163,7 @@ class BundleLayers:
             for entry, data in self._members:
                 if entry.path == name:
                     return data
-            self._members = _walk(_limit(unpack(self._path), self._most))
+            self._members = _walk(read_ahead(_limit(unpack(self._path), self._most)))
         raise refuse(f"{name} is missing")
 
 

@@ -24,6 +24,7 @@ from reprobox.gpus.driver import Driver
 from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
 from reprobox.judging.receive import check_room
 from reprobox.judging.terms import Contest, Limits
+from reprobox.judging.words import tell_english
 from reprobox.settings import Settings
 
 
@@ -300,17 +301,21 @@ def test_an_archive_of_somebody_else_is_no_bundle(refused, tmp_path):
     assert "no bundle of ours" in refused(tmp_path / "x")
 
 
-def test_a_pipe_a_device_a_folder_or_nothing_at_all_is_refused_at_once(refused, tmp_path):
+def test_a_pipe_a_device_or_a_folder_is_refused_at_once_and_nothing_is_the_callers_mistake(refused, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", tmp_path / "link", Path("/dev/zero"), tmp_path, tmp_path / "absent"):
+    for path in (tmp_path / "pipe", tmp_path / "link", Path("/dev/zero"), tmp_path):
         refused(path)
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
+        read_heading(tmp_path / "absent")
 
 
 def test_the_name_of_a_file_moves_no_cursor(refused, tmp_path):
     os.mkfifo(tmp_path / f"{ESCAPES}x")
     refused(tmp_path / f"{ESCAPES}x")
-    refused(tmp_path / f"absent{ESCAPES}")
+    with pytest.raises(UsageError) as caught:
+        read_heading(tmp_path / f"absent{ESCAPES}")
+    assert caught.value.message.isprintable()
 
 
 # Bombs.
@@ -796,4 +801,4 @@ def test_a_whole_bundle_is_read_in_little_memory(whole):
 def test_a_contest_whose_predictions_nobody_claims_says_so(judge, whole):
     for wanted, said in (("", False), ("model.npy", False), ("predictions.csv", True)):
         notes = judge(whole, predictions=wanted).notes
-        assert any("the contest's predictions, predictions.csv, are not" in note for note in notes) is said
+        assert any("predictions, predictions.csv, are not" in tell_english((note,)) for note in notes) is said
