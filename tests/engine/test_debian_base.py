@@ -101,7 +101,9 @@ def test_a_base_is_the_same_bytes_on_other_engines(resolve, steps, daemons, tmp_
         assert again.diff_id == first.diff_id, name
 
 
-@pytest.mark.parametrize("python", _PYTHONS)
+@pytest.mark.parametrize(
+    "python", [one if one == "3.11" else pytest.param(one, marks=pytest.mark.long) for one in _PYTHONS]
+)
 def test_a_base_brings_a_whole_python_that_the_lock_describes(resolve, steps, python):
     resolved = resolve(python)
     layers = [make_base_layer(resolved.base, resolved.debs, steps)]
@@ -144,6 +146,7 @@ def test_the_systems_bytecode_holds_no_time_and_is_used(base, steps):
     assert loaded.split()[0][1:] in cached
 
 
+@pytest.mark.long
 def test_plain_docker_build_of_the_base_gives_the_same_files(engine, base, bookworm, store, tmp_path):
     unpacked = make_unpacked_layer(bookworm.base, bookworm.debs, store)
     os.link(unpacked.path, tmp_path / "base.tar")

@@ -145,16 +145,34 @@ def make_venv(tmp_path_factory, runtime_root):
     return make
 
 
+def _find_edges():
+    """Return the oldest Python, this project's own and the newest."""
+    pythons = list(find_pythons())
+    return {pythons[0], pythons[-1], f"3.{sys.version_info[1]}"}
+
+
 def _list_boxes():
-    """Every Python; those between the oldest, this project's own and the newest take long."""
-    pythons = list(find_pythons().items())
-    often = {pythons[0][0], pythons[-1][0], f"3.{sys.version_info[1]}"}
-    return [pytest.param(one, marks=[] if one[0] in often else pytest.mark.long, id=one[0]) for one in pythons]
+    """Every Python; those between the edges take long."""
+    edges = _find_edges()
+    return [
+        pytest.param(one, marks=[] if one[0] in edges else pytest.mark.long, id=one[0])
+        for one in find_pythons().items()
+    ]
+
+
+def _list_edges():
+    return [pytest.param(one, id=one[0]) for one in find_pythons().items() if one[0] in _find_edges()]
 
 
 @pytest.fixture(params=_list_boxes())
 def box(request, make_venv, runtime_root, tmp_path) -> Box:
     """The default contract under each Python of this machine."""
+    return _make_box(make_venv(request.param[0]), runtime_root, tmp_path)
+
+
+@pytest.fixture(params=_list_edges())
+def edge_box(request, make_venv, runtime_root, tmp_path) -> Box:
+    """The default contract under the oldest Python, this project's own and the newest."""
     return _make_box(make_venv(request.param[0]), runtime_root, tmp_path)
 
 

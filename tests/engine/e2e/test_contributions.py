@@ -144,6 +144,7 @@ def test_the_planted_variable_comes_first_and_an_unused_one_has_exactly_zero(pro
     assert {path.name for path in (project / ".reprobox" / "runs").iterdir()} == before
 
 
+@pytest.mark.long
 def test_it_gives_the_same_bytes_twice_and_two_at_once(project):
     options = ("--labels", "labels.csv", "--metric", "mae", "--repeats", "2", "--columns", 'weak,"strong, very"')
     first, second = (permute(project, *options, "--jobs", jobs)[1] for jobs in "12")
@@ -204,6 +205,7 @@ stages:
 """
 
 
+@pytest.mark.long
 def test_any_language_will_do_and_so_will_one_stage(tmp_path, fresh_lock):
     rows = "strong,weak,unused\n" + "".join(f"{at * 7 % 20}.5,{at * 3 % 20}.5,{at}\n" for at in range(20))
     (tmp_path / "rows.csv").write_text(rows)

@@ -219,7 +219,12 @@ STOPPED = {
 }
 
 
-@pytest.mark.parametrize("name", STOPPED)
+OFTEN = ("fork-bomb", "memory-bomb", "many-large-files", "a-million-files", "escapes", "link-for-an-output")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.long) for name in STOPPED]
+)
 def test_a_program_that_takes_too_much_is_stopped_and_told_why(judge, name):
     done, judgement, run = judge(name)
     assert (done.returncode, judgement["verdict"]) == (7, "NOT RUN"), done.stdout + done.stderr
@@ -231,6 +236,7 @@ def test_a_program_that_takes_too_much_is_stopped_and_told_why(judge, name):
     assert files < 2000
 
 
+@pytest.mark.long
 def test_files_that_have_no_name_any_more_end_the_run_before_the_disk_is_full(judge, tmp_path, tmp_path_factory):
     """They are in no folder, so that nobody who looks there can count them."""
     if os.getuid():
@@ -319,6 +325,7 @@ def somebody():
     subprocess.run(["rm", "-rf", somebody.folder], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [("closed-folders", 7, "nobody can look into a folder that it made in /output"), ("owner-modes", 0, "IDENTICAL")],

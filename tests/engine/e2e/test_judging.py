@@ -233,6 +233,7 @@ def test_a_tampered_layer_is_refused_by_name(entry, judge, tmp_path):
     assert not (tmp_path / "out" / "tampered" / "judgement.json").exists()
 
 
+@pytest.mark.long
 def test_a_thin_bundle_is_made_whole_from_what_the_judge_has(entry, tmp_path):
     folder, _ = entry
     thin = tmp_path / "thin.reprobox"
@@ -270,6 +271,7 @@ def test_many_entries_are_judged_by_themselves_and_not_twice(entry, tmp_path):
     assert again["cut.reprobox"]["kept"] is False
 
 
+@pytest.mark.long
 def test_an_export_to_a_full_disk_leaves_no_bundle_and_goes_on_when_there_is_room(entry, tmp_path):
     folder, bundle = entry
     small = tmp_path / "small"
@@ -348,6 +350,7 @@ def test_the_data_comes_with_the_bundle_or_from_the_judge_and_other_data_is_not_
     assert "input table" in done.json["reason"]
 
 
+@pytest.mark.long
 def test_a_killed_judge_of_many_leaves_nothing_running(tmp_path):
     folder = tmp_path / "sleepy"
     folder.mkdir()

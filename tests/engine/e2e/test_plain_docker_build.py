@@ -77,6 +77,7 @@ def test_the_classic_builder_makes_the_same_files(project, ours):
         client.remove_image(tag, force=True)
 
 
+@pytest.mark.long
 def test_buildkit_makes_the_same_files(project, ours, daemons):
     daemon, _ = daemons("docker-26.1-graph")
     tag = "reprobox-test-parity:buildkit"

@@ -53,6 +53,7 @@ def digests(built):
     return built["image_digest"], built["manifest_digest"], [layer["digest"] for layer in built["layers"]]
 
 
+@pytest.mark.long
 def test_folder_name_umask_locale_time_zone_and_clock_do_not_matter(project, reference, empty_cache, tmp_path):
     install_packages("faketime", "locales-all")
     elsewhere = tmp_path / "Ünother folder" / "deep" / "project"

@@ -83,6 +83,7 @@ def small_disk(folder, size):
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_up_during_downloads(project, finished, tmp_path, forgotten):
     with small_disk(tmp_path / "small", "30m") as resize:
         environ = {"REPROBOX_CACHE": str(tmp_path / "small")}

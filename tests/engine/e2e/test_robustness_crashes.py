@@ -215,6 +215,7 @@ def finish(process):
     return out
 
 
+@pytest.mark.long
 def test_two_builds_at_once_make_the_same_image(project, private, undisturbed, tmp_path):
     environ = {**private[0], **make_cache(tmp_path / "cache")}
     forget_image(private[1])
@@ -270,6 +271,7 @@ def count_bytes(folder):
     return total
 
 
+@pytest.mark.long
 def test_an_engine_that_dies_under_a_load_and_under_a_run_is_one_clear_error_each(project, spare_daemon, tmp_path):
     environ = {"DOCKER_HOST": spare_daemon.host, **make_cache(tmp_path / "cache", "layers")}
     # Large enough that the load takes a while.

@@ -114,6 +114,7 @@ def test_a_claim_is_verified_against_its_run(project, spec_with):
     assert "verdict  NOT COMPARABLE — the results differ, and so does what they come from: image" in done.stdout
 
 
+@pytest.mark.long
 def test_what_determinism_costs_is_measured_and_the_other_image_goes(project, spec_with):
     spec_with("draw.py")
     found = verify(project, "--json", "--runs", "2", "--cost").json
@@ -172,6 +173,7 @@ def test_an_interruption_stops_every_container_and_is_recorded(project, spec_wit
     assert json.loads(kept.read_text())["reason"] == "interrupted after 0 of 5 runs"
 
 
+@pytest.mark.long
 def test_two_at_once_take_at_most_three_fifths_of_the_time(project, spec_with):
     # Runs that wait are together what runs with one thread each are on a machine with two processors to spare.
     spec_with("wait.py")
