@@ -12,7 +12,6 @@ from workbench import Workbench, parse_json
 _ROUNDS = 3
 _FIXED = 5.0
 """Seconds that judging may take whatever the size of the image."""
-_ENTRIES = 20
 _SCRIPT = "open('/output/answer.txt', 'w').write({!r})\n"
 
 
@@ -38,12 +37,12 @@ def measure_judging(bench: Workbench, rounds: int) -> list[Row]:
     return [Row("judging beyond its runs / `docker load`", ratio, "x", 1.2, note, {"judge": one, "docker load": other})]
 
 
-def measure_entries(bench: Workbench) -> list[Row]:
+def measure_entries(bench: Workbench, entries: int) -> list[Row]:
     """Judge thin entries on the same packages, and compare the engine's disk with that of the first and their own."""
     _forget(bench)
     own = 0
     first = 0
-    for number in range(_ENTRIES):
+    for number in range(entries):
         project = _make_entry(bench, f"entry-{number}", number)
         bundle = _export(bench, project, "--thin")
         cache = bench.folder / "short"
@@ -56,7 +55,7 @@ def measure_entries(bench: Workbench) -> list[Row]:
         else:
             own += sum(layer["size"] for layer in _list_layers(bench, bundle) if layer["held"])
     used = measure_tree(bench.data_root / "overlay2")
-    note = f"{_ENTRIES} thin entries, judged; the engine's layer folder, against that of the first and the others' own"
+    note = f"{entries} thin entries, judged; the engine's layer folder, against that of the first and the others' own"
     return [Row("disk for entries on the same packages", Figure((used / (first + own),)), "x", 1.05, note)]
 
 

@@ -57,9 +57,17 @@ class Workbench:
         self._daemon.stop()
         shutil.rmtree(self.folder)
 
+    @property
+    def program(self) -> Path:
+        """The program that is measured."""
+        return _BIN / "reprobox"
+
     @contextmanager
-    def new_engine(self) -> Iterator[None]:
-        """Work with another engine of the same kind meanwhile: one that holds nothing, on a new file system."""
+    def new_engine(self) -> Iterator[Path]:
+        """Work with another engine of the same kind meanwhile: one that holds nothing, on a new file system.
+
+        Gives the folder that it keeps its images in.
+        """
         daemon, before = Daemon(self._kind), self.environ
         with ExitStack() as stack:
             stack.enter_context(mount_new(daemon.data))
@@ -67,14 +75,14 @@ class Workbench:
             daemon.start()
             self.environ = self._make_environ(daemon)
             try:
-                yield
+                yield daemon.data / "root"
             finally:
                 self.environ = before
 
     def reprobox(self, *arguments: str | Path, cache: Path | None = None) -> tuple[float, str]:
         """Time one command of the program."""
         environ = {**self.environ, "REPROBOX_CACHE": str(cache or self.downloads)}
-        return time_process([_BIN / "reprobox", *arguments], environ)
+        return time_process([self.program, *arguments], environ)
 
     def docker(self, *arguments: str | Path) -> tuple[float, str]:
         """Time one command of the engine's own client."""
