@@ -8,7 +8,7 @@ import pytest
 from program import call_program
 from somebody import Somebody
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 NUMBER = 54321
 SCRIPT = "import os, random; open('/output/out.txt', 'w').write(f'{random.random()} {os.getuid()}\\n')\n"

@@ -12,7 +12,7 @@ from trees import read_tree
 
 from reprobox.errors import UsageError
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 TEXTS = {
     "opt/venv/lib/*.dist-info/RECORD": "pip lists its own bytecode and metadata",
@@ -77,7 +77,6 @@ def test_the_classic_builder_makes_the_same_files(project, ours):
         client.remove_image(tag, force=True)
 
 
-@pytest.mark.long
 def test_buildkit_makes_the_same_files(project, ours, daemons):
     daemon, _ = daemons("docker-26.1-graph")
     tag = "reprobox-test-parity:buildkit"

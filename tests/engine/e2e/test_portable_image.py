@@ -9,7 +9,7 @@ import pytest
 from engine_packages import unpack_packages, why_not
 from program import call_program
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 WORKLOAD = Path(__file__).parents[2] / "portable" / "workloads" / "arrays.py"
 SCRIPT = f"""import contextlib

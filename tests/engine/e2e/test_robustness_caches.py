@@ -15,7 +15,7 @@ import pytest
 from caches import flip_byte, list_files, make_cache
 from program import call_program
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 LINES = ("packages: [six==1.17.0, numpy==2.4.6]", "run: ['head -c 30000000 /dev/zero > /opt/zeros']")
 
@@ -83,7 +83,6 @@ def small_disk(folder, size):
         subprocess.run(["umount", folder], check=True)
 
 
-@pytest.mark.long
 def test_a_disk_that_fills_up_during_downloads(project, finished, tmp_path, forgotten):
     with small_disk(tmp_path / "small", "30m") as resize:
         environ = {"REPROBOX_CACHE": str(tmp_path / "small")}
@@ -96,7 +95,6 @@ def test_a_disk_that_fills_up_during_downloads(project, finished, tmp_path, forg
         assert build(project, environ)["image_digest"] == finished[1]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("room", [40, 215])
 def test_a_disk_that_fills_up_while_a_layer_is_written(project, finished, tmp_path, room, forgotten):
     with small_disk(tmp_path / "small", "1g") as resize:
@@ -206,7 +204,6 @@ def test_a_downloaded_wheel_with_one_flipped_byte_never_enters_an_image(project,
     assert build(project, {"REPROBOX_CACHE": str(cache)})["image_digest"] == finished[1]
 
 
-@pytest.mark.long
 def test_a_downloaded_debian_package_with_one_flipped_byte_is_had_again(project, finished, cache, forgotten):
     locked = tomllib.loads((project / "spec.lock").read_text())["base"]["package"]
     sha256 = next(package["sha256"] for package in locked if package["name"] == "libc-bin")

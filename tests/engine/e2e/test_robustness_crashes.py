@@ -226,6 +226,7 @@ def test_two_builds_at_once_make_the_same_image(project, private, undisturbed, t
     assert list_files(tmp_path / "cache" / "layers") == undisturbed[1]
 
 
+@pytest.mark.long
 def test_a_build_and_a_lock_at_once_both_succeed(project, private, undisturbed, tmp_path):
     cache = make_cache(tmp_path / "cache", "layers")
     folder = tmp_path / project.name
