@@ -53,12 +53,14 @@ def read_values(path: Path, column: str) -> Values:
 def find_key(labels: Values, predictions: Values) -> str:
     """Return the column that ties rows together, the first of both files that has no value twice in either.
 
-    "" where the rows go by their order: there is no such column, or it has the same values in the same order.
+    "" where the rows go by their order: there is no such column, or one has the same values in the same order.
     """
     shared = [name for name in labels.others if name in predictions.others]
-    if any(labels.others[name] == predictions.others[name] for name in shared):
+    keys = [name for name in shared if _is_key(labels.others[name]) and _is_key(predictions.others[name])]
+    # A column with values twice may be the same in any order: a fold's number, or what is constant.
+    if any(labels.others[name] == predictions.others[name] for name in keys):
         return ""
-    return next((name for name in shared if _is_key(labels.others[name]) and _is_key(predictions.others[name])), "")
+    return keys[0] if keys else ""
 
 
 def pair_values(labels: Values, predictions: Values, key: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

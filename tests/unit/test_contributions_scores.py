@@ -107,6 +107,11 @@ def test_what_has_a_value_twice_is_no_key(read):
     assert find_key(read("g,y\n1,a\n1,b\n"), read("g,predicted\n1,a\n2,b\n")) == ""
 
 
+def test_a_column_that_is_the_same_in_every_row_says_nothing_of_their_order(read):
+    labels, predictions = read("id,fold,y\n7,0,a\n5,0,b\n"), read("id,fold,predicted\n5,0,B\n7,0,A\n")
+    assert find_key(labels, predictions) == "id"
+
+
 def test_rows_that_do_not_go_together_are_refused(read):
     with pytest.raises(UsageError, match="there are 1 labels and 2 predictions"):
         pair_values(read("y\n1\n"), read("y\n1\n2\n"), "")
@@ -176,6 +181,15 @@ def test_without_labels_the_shift_counts():
     assert (measure_shift(["1", "2"], ["1", "4"]), name_shift(["1", "2"])) == (1.0, "mean prediction shift")
     assert measure_shift(["a", "b", "1"], ["a", "c", "1.0"]) == pytest.approx(1 / 3)
     assert name_shift(["a", "1"]) == "share of predictions changed"
+
+
+def test_blanks_around_predictions_do_not_hide_their_shift():
+    assert measure_shift([" 1", "2 "], [" 5", " 4"]) == 3.0
+
+
+def test_predictions_that_are_too_large_have_no_shift():
+    with pytest.raises(UsageError, match="row 1 is too large to be scored"):
+        measure_shift(["1e308", "1e308"], ["-1e308", "0"])
 
 
 @pytest.mark.parametrize("name", ["mae", "r2", "rmse", "auc"])
