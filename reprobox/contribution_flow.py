@@ -12,6 +12,7 @@ from reprobox.contributions.mistakes import quote
 from reprobox.contributions.model import Contributions
 from reprobox.contributions.predictions import Values, read_values
 from reprobox.contributions.read import META, TABLE
+from reprobox.contributions.rows import LONGEST_NAME
 from reprobox.contributions.runs import has_contributions, read_folder
 from reprobox.contributions.scores import METRICS, Metric
 from reprobox.contributions.sheet import Sheet, find_danger, open_sheet, read_cells
@@ -184,6 +185,11 @@ def choose_columns(sheet: Sheet, options: PermuteOptions, earlier: EarlierRun | 
         if name not in sheet.columns:
             hint = suggest(name[:40], sheet.columns) or f"it has {', '.join(sheet.columns[:20])}"
             raise UsageError(f"{sheet.path} has no column {name!r}", hint=hint)
+        if len(name) > LONGEST_NAME or "\0" in name:
+            message = f"{sheet.path}: {quote(name)} is no name of at most {LONGEST_NAME} characters"
+            raise UsageError(
+                message, hint="name the columns to shuffle with --columns, or give this one a shorter name"
+            )
     return tuple(index for index, name in enumerate(sheet.columns) if name in wanted)
 
 

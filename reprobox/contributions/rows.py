@@ -15,7 +15,8 @@ from reprobox.contributions.table import Line, Report
 
 _STATED = ("method", "importance_type", "data_split")
 """What a number means nothing without."""
-_LONGEST_NAME = 500
+LONGEST_NAME = 500
+"""Characters of a variable's name."""
 _LONGEST_TEXT = 10_000
 _SUM_TOLERANCE = 0.01
 """Rounded numbers are allowed to miss one by as much."""
@@ -104,8 +105,8 @@ def _build_row(line: Line, meta: Meta, report: Report) -> Contribution:
 def _find_misfits(row: Contribution, *, ranked: bool) -> Iterator[tuple[str, str]]:
     if not row.feature.strip():
         yield "feature: is empty", "every variable has a name"
-    if len(row.feature) > _LONGEST_NAME:
-        yield f"feature: is longer than {_LONGEST_NAME} characters", ""
+    if len(row.feature) > LONGEST_NAME:
+        yield f"feature: is longer than {LONGEST_NAME} characters", ""
     if any(len(text) > _LONGEST_TEXT for text in (row.description, row.method, row.importance_type, row.model_id)):
         yield f"a text is longer than {_LONGEST_TEXT} characters", ""
     for name in _STATED:
