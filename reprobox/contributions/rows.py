@@ -55,6 +55,11 @@ def rank_values(values: Sequence[float]) -> tuple[int, ...]:
     return tuple(first[value] for value in values)
 
 
+def may_follow(rank: int, before: int, place: int, *, equal: bool) -> bool:
+    """Whether a rank may come after another, in that place of all: equal importances may share one or not."""
+    return rank in (before + 1, place) or (equal and rank == before)
+
+
 def _find_only_value(name: str, lines: Sequence[Line]) -> str:
     """Return what a column says where it says one thing only: stated once, it holds for all rows."""
     found = {text for line in lines if (text := line.cells.get(name, "").strip())}
@@ -182,9 +187,13 @@ def _check_ranks(numbered: Sequence[_Numbered], values: Sequence[float], report:
     if ordered[0][1].row.rank != 1:
         report(ordered[0][1].line, "rank: is not 1, and no importance is larger", "rank 1 is the largest importance")
         return
-    for (larger, before), (smaller, after) in pairwise(ordered):
+    for place, ((larger, before), (smaller, after)) in enumerate(pairwise(ordered), start=2):
+        one, other = quote(after.row.feature), quote(before.row.feature)
         if larger > smaller and before.row.rank >= after.row.rank:
-            one, other = quote(after.row.feature), quote(before.row.feature)
             message = f"rank: {one} is {after.row.rank} and {other} {before.row.rank}, which contributes more"
             report(after.line, message, "rank 1 is the largest importance")
+            return
+        if not may_follow(after.row.rank, before.row.rank, place, equal=larger == smaller):
+            message = f"rank: {one} is {after.row.rank}, and the one before it, {other}, {before.row.rank}"
+            report(after.line, message, "leave none out, or leave the column out")
             return

@@ -99,6 +99,15 @@ def test_a_wrong_form_is_told_with_its_path(path, value, told):
         ([("checklist.9.answer", "no")], "$.i_contributions: computed, and the checklist says no"),
         ([("i_contributions.rows.0.rank", 2)], "$.i_contributions.rows: the ranks of"),
         ([("i_contributions.rows.2.rank", 4)], "$.i_contributions.rows: the ranks of"),
+        ([("i_contributions.rows.0.importance", 0.5)], "the ranks of the variables contradict the importances"),
+        (
+            [
+                ("i_contributions.sign", "difference"),
+                ("i_contributions.rows.1.importance", -3.25),
+                ("i_contributions.rows.1.rank", 1),
+            ],
+            "the ranks of the variables are not 1 to 3",
+        ),
         ([("i_contributions.rows.1.feature", "temperature")], "has 'temperature' more than once"),
         ([("i_contributions.rows.0.std", -1.0)], "has a negative standard deviation"),
         ([("i_contributions.status", "fine")], "$.i_contributions.status: expected computed"),
@@ -126,9 +135,10 @@ def test_what_cannot_be_true_is_told(changes, told):
     assert any(told in problem for problem in found), found
 
 
-def test_equal_importances_may_share_a_rank():
+@pytest.mark.parametrize("last", [2, 3])
+def test_equal_importances_may_share_a_rank(last):
     changes = [("i_contributions.rows.1.importance", 3.25), ("i_contributions.rows.1.rank", 1)]
-    assert check(*changes) == []
+    assert check(*changes, ("i_contributions.rows.2.rank", last)) == []
 
 
 def test_problems_are_told_in_the_order_of_their_places():
