@@ -278,6 +278,24 @@ class TestExtras:
         assert "no other seeds" in answer(make_sources(sweep=None, sweep_file=None), "runs")[1]
         assert "was not repeated" in answer(make_sources(verification=None), "runs")[1]
 
+    def test_a_verification_that_came_to_no_end_proves_nothing(self):
+        ended = replace(make_verification(1, 0), verdict="NOT RUN", reason="interrupted after 1 of 3 runs", bound=None)
+        sources = make_sources(verification=ended)
+        assert "was not repeated" in answer(sources, "runs")[1]
+        assert "not repeated" in answer(sources, "predictions")[1]
+        found, reason, _ = answer(replace(sources, sweep=None, sweep_file=None), "runs")
+        assert (found, reason) == (Answer.NO, "the newest verification came to no end: interrupted after 1 of 3 runs")
+
+    def test_a_sweep_without_another_seed_is_none(self):
+        sources = make_sources(verification=None)
+        claimed = tuple(run for run in sources.sweep.runs if run.seed == sources.sweep.claimed_seed)
+        sources = replace(sources, sweep=replace(sources.sweep, runs=claimed))
+        assert answer(sources, "runs")[:2] == (Answer.NO, "not recorded")
+
+    def test_a_claim_that_reads_as_what_was_measured_is_the_same(self):
+        sources = change_record(make_sources(), metrics={"rmse": 12.50000001})
+        assert answer(sources, "claim")[1] == "rmse 12.5, and the run measured the same"
+
     def test_a_licence_that_is_said_in_part_names_what_is_missing(self):
         sources = make_sources(declared="licence: {code: MIT}\n")
         assert answer(sources, "licence")[:2] == (Answer.NO, "not declared: model, data")
