@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reprobox.contributions.rows import may_follow, rank_value
+from reprobox.report.check_answers import find_groundless
 from reprobox.report.checklist import ITEMS
 
 Found = Iterator[tuple[str, str]]
@@ -19,6 +20,7 @@ Report = dict[str, Any]
 def find_contradictions(report: Report) -> Found:
     """Yield what is wrong with a report that has the right form."""
     yield from _check_items(report)
+    yield from find_groundless(report)
     yield from _check_groups(report)
     yield from _check_contributions(report)
     yield from _check_verification(report)
@@ -134,12 +136,18 @@ def _check_sweep(report: Report) -> Found:
             yield f"{place}.n", f"{metric['n']} seeds said, {len(values)} values, {sweep['seeds']} seeds run"
         elif (min(values), max(values)) != (metric["minimum"], metric["maximum"]):
             yield place, "minimum and maximum are not those of the values"
-        if not metric["minimum"] <= metric["median"] <= metric["maximum"]:
-            yield f"{place}.median", "the median lies outside minimum and maximum"
+        for name in ("median", "mean"):
+            if not _is_within(metric[name], metric["minimum"], metric["maximum"]):
+                yield f"{place}.{name}", f"the {name} lies outside minimum and maximum"
         if metric["sd"] is not None and metric["sd"] < 0:
             yield f"{place}.sd", "a standard deviation is not negative"
         if len({one["seed"] for one in metric["values"]}) < len(values):
             yield f"{place}.values", "a seed is there more than once"
+
+
+def _is_within(value: float, low: float, high: float) -> bool:
+    """Whether it lies between the two, but for what the mean of equal numbers is rounded by."""
+    return low - abs(low) * 1e-9 <= value <= high + abs(high) * 1e-9
 
 
 def _check_sources(report: Report) -> Found:
