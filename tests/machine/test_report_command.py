@@ -305,6 +305,17 @@ class TestContributions:
             )
         assert answers(report()[2])["contributions"] == ("yes", "2 rows by permutation 1")
 
+    def test_those_of_the_run_s_own_model_go_before_newer_ones(self, project, report):
+        record = add_run(project, "run")
+        for name, run in (("1", "run"), ("2", "another")):
+            folder = project.state / "contributions" / name
+            folder.mkdir(parents=True)
+            (folder / "contributions.csv").write_text(self.TABLE.replace("gain,", f"permutation {name},"))
+            (folder / "permutation.json").write_text(
+                json.dumps({"image_digest": record.image_digest, "seed": record.seed, "started": name, "from_run": run})
+            )
+        assert answers(report()[2])["contributions"] == ("yes", "2 rows by permutation 1")
+
 
 class TestFormats:
     def test_without_a_browser_there_is_a_note_and_no_pdf(self, project, report):
