@@ -350,6 +350,7 @@ def test_a_table_in_a_folder_has_a_name_of_its_own(tmp_path):
     spec = spec_with(("data", "data"))
     expected = (tmp_path / "data" / "sub" / "t.csv", "/input/data/sub/t.csv")
     assert find_table(spec, tmp_path, "data") == find_table(spec, tmp_path, "data:sub/t.csv") == expected
+    assert find_table(spec, tmp_path, "") == find_table(spec, tmp_path, ":sub/t.csv") == expected
 
 
 @pytest.mark.parametrize(
