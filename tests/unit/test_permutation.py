@@ -205,6 +205,18 @@ def test_a_key_that_ties_rows_together_is_left_out(shuffle, tmp_path):
     assert set(importances(shuffle(columns=(0, 1))[0])) == {"id", "strong"}
 
 
+def test_a_table_of_keys_alone_has_nothing_to_shuffle(shuffle, tmp_path):
+    (tmp_path / "test.csv").write_text("id\n" + "".join(f"{at}\n" for at in range(20)))
+
+    def predict_backwards(call):
+        lines = [f"{at},{at}\n" for at in reversed(range(20))]
+        (find(call, "/output") / "predictions.csv").write_text("id,predicted\n" + "".join(lines))
+        return 0
+
+    with pytest.raises(UsageError, match="column 'id' ties predictions to labels, and there is no other to shuffle"):
+        shuffle(predict_backwards)
+
+
 def test_an_input_that_predict_does_not_read_is_told(shuffle):
     def constant(call):
         (find(call, "/output") / "predictions.csv").write_text("predicted\n" + "1\n" * 20)
