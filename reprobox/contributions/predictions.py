@@ -36,11 +36,13 @@ class Values:
 def read_values(path: Path, column: str) -> Values:
     """Read a CSV or TSV; ``column`` names the one that counts, "" leaves the choice to its name and place.
 
-    A first line that has a number in it is a row, and the columns are called 1, 2, … then. Raises ``UsageError``.
+    A first line that has a number in it, and a first cell, is a row, and the columns are called 1, 2, … then.
+    Raises ``UsageError``.
     """
     records = _read_records(path)
     header, rows = records[0], records[1:]
-    if any(parse_number(cell.strip()) is not None for cell in header):
+    # pandas calls an index "" and the columns of what has no names 0, 1, ….
+    if header[0].strip() and any(parse_number(cell.strip()) is not None for cell in header):
         header, rows = [str(index) for index in range(1, len(header) + 1)], records
     names = [name.strip() for name in header]
     if not rows or len(set(names)) < len(names):

@@ -93,6 +93,11 @@ def test_rows_go_by_their_order(read):
     assert pair_values(labels, predictions, "") == (("1", "2"), ("3", "4"))
 
 
+def test_the_columns_that_pandas_numbers_are_a_header(read):
+    found = read(",0\n0,1.5\n1,2.5\n")
+    assert (found.column, found.values, found.others) == ("0", ("1.5", "2.5"), {"": ("0", "1")})
+
+
 def test_rows_go_by_a_key_where_their_orders_differ(read):
     labels, predictions = read("id,y\n7,a\n5,b\n"), read("id,predicted\n5,B\n6,C\n7,A\n")
     assert find_key(labels, predictions) == "id"
