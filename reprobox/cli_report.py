@@ -73,6 +73,7 @@ def _write(spec: Path, out: Path | None, run: str, lang: str, formats: str, as_j
 
 def _check(path: Path, as_json: bool) -> int:
     from reprobox.report.check import check_report_file
+    from reprobox.reporting import format_count
 
     problems = check_report_file(path)
     if as_json:
@@ -80,5 +81,5 @@ def _check(path: Path, as_json: bool) -> int:
     else:
         for problem in problems:
             say(str(problem))
-        say(f"{path}: {'a valid report' if not problems else f'{len(problems)} problems'}")
+        say(f"{path}: {format_count(len(problems), 'problem') if problems else 'a valid report'}")
     return 1 if problems else 0

@@ -12,6 +12,7 @@ from reprobox.contributions.mistakes import quote
 from reprobox.contributions.model import Contributions
 from reprobox.contributions.predictions import Values, read_values
 from reprobox.contributions.read import META, TABLE
+from reprobox.contributions.rows import LONGEST_NAME
 from reprobox.contributions.runs import has_contributions, read_folder
 from reprobox.contributions.scores import METRICS, Metric
 from reprobox.contributions.sheet import Sheet, find_danger, open_sheet, read_cells
@@ -160,7 +161,9 @@ def find_table(spec: Spec, folder: Path, named: str) -> tuple[Path, str]:
     if not spec.inputs:
         raise UsageError("the spec has no inputs", hint="predict must read its table from /input to be given another")
     name, _, file = named.partition(":")
-    name = name or _choose_only([one for one, entry in spec.inputs.items() if _is_table(entry.path)], "input")
+    tables = [one for one, entry in spec.inputs.items() if _is_table(entry.path)]
+    folders = [one for one, entry in spec.inputs.items() if (folder / entry.path).is_dir()]
+    name = name or _choose_only(tables or folders, "input")
     if name not in spec.inputs:
         hint = suggest(name[:40], spec.inputs) or f"it has {', '.join(spec.inputs)}"
         raise UsageError(f"the spec has no input {name!r}", hint=hint)
@@ -169,11 +172,11 @@ def find_table(spec: Spec, folder: Path, named: str) -> tuple[Path, str]:
         if file:
             raise UsageError(f"input {name} is a file", hint=f"say --input {name}")
         return path, f"/input/{name}"
-    tables = sorted(one.relative_to(path).as_posix() for one in path.rglob("*") if _is_table(one.name))
-    file = file or _choose_only(tables, f"table in input {name}", f"{name}:")
+    inside = sorted(one.relative_to(path).as_posix() for one in path.rglob("*") if _is_table(one.name))
+    file = file or _choose_only(inside, f"table in input {name}", f"{name}:")
     inner = path / PurePosixPath(file)
     if ".." in PurePosixPath(file).parts or not inner.resolve().is_relative_to(path) or not inner.is_file():
-        raise UsageError(f"input {name} has no file {file!r}", hint=f"it has {', '.join(tables[:10]) or 'no table'}")
+        raise UsageError(f"input {name} has no file {file!r}", hint=f"it has {', '.join(inside[:10]) or 'no table'}")
     return inner, f"/input/{name}/{file}"
 
 
@@ -184,6 +187,11 @@ def choose_columns(sheet: Sheet, options: PermuteOptions, earlier: EarlierRun | 
         if name not in sheet.columns:
             hint = suggest(name[:40], sheet.columns) or f"it has {', '.join(sheet.columns[:20])}"
             raise UsageError(f"{sheet.path} has no column {name!r}", hint=hint)
+        if len(name) > LONGEST_NAME or "\0" in name:
+            message = f"{sheet.path}: {quote(name)} is no name of at most {LONGEST_NAME} characters"
+            raise UsageError(
+                message, hint="name the columns to shuffle with --columns, or give this one a shorter name"
+            )
     return tuple(index for index, name in enumerate(sheet.columns) if name in wanted)
 
 

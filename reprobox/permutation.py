@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Protocol
 
 from reprobox import __version__
+from reprobox.contributions.mistakes import quote
 from reprobox.contributions.model import Contribution, Contributions, Status
 from reprobox.contributions.predictions import Values, find_key, pair_values, read_values
 from reprobox.contributions.rows import rank_values
@@ -164,6 +165,11 @@ class _Session:
         if self._wanted.named or self._key not in [names[column] for column in self.columns]:
             return ""
         self.columns = tuple(column for column in self.columns if names[column] != self._key)
+        if not self.columns:
+            raise UsageError(
+                f"column {quote(self._key)} ties predictions to labels, and there is no other to shuffle",
+                hint="name the input that has the variables: --input NAME",
+            )
         return self._key
 
     def probe(self) -> None:

@@ -4,6 +4,7 @@
 beside it, these raise where they are called wrongly: a table that is not there is only missed at the end.
 """
 
+import math
 import os
 
 from .contract import read_contract
@@ -18,6 +19,7 @@ _COLUMNS = (
 )
 _SIGNS = ("", "absolute", "signed", "difference")
 _LONGEST_NAME = 500
+_LONGEST_TEXT = 10000
 _models = {}
 """(folder, model_id) -> what this process has written of it."""
 
@@ -62,8 +64,8 @@ def write(
         "sum_to_one": sum_to_one,
         "library": str(library),
     }
-    if len(model["descriptions"]) != len(names):
-        raise ValueError("%d descriptions for %d names" % (len(model["descriptions"]), len(names)))
+    _check_model(model)
+    _check_texts(str(model_id), model["library"], *model["facts"], *model["descriptions"])
     _keep(str(folder), str(model_id), model)
 
 
@@ -137,6 +139,28 @@ def _check_facts(method, importance_type, data_split):
     return facts
 
 
+def _check_model(model):
+    names, weight = model["names"], model["weight"]
+    if len(model["descriptions"]) != len(names):
+        raise ValueError("%d descriptions for %d names" % (len(model["descriptions"]), len(names)))
+    if model["std"] is not None and min(model["std"]) < 0:
+        raise ValueError("std: one is negative")
+    if model["n_repeats"] is not None and model["n_repeats"] < 1:
+        raise ValueError("n_repeats: is less than 1")
+    if model["seed"] is not None and abs(model["seed"]) >= 10**19:
+        raise ValueError("seed: has more than 19 digits")
+    if weight is not None and not abs(weight) <= 1e300:
+        raise ValueError("weight: is no finite number")
+    if model["sum_to_one"] and abs(math.fsum(model["values"]) - 1) > 0.01:
+        raise ValueError("values: sum to %g, and sum_to_one is true" % math.fsum(model["values"]))
+
+
+def _check_texts(*texts):
+    for text in texts:
+        if len(text) > _LONGEST_TEXT or "\0" in text:
+            raise ValueError("%.100r is no text of at most %d characters" % (text, _LONGEST_TEXT))
+
+
 def _check_sign(sign, numbers):
     if sign not in _SIGNS:
         raise ValueError("sign: %.100r is none of absolute, signed and difference" % (sign,))
@@ -180,6 +204,7 @@ def _keep(folder, model_id, model):
 def _write_none(status, reason, folder):
     if not str(reason).strip():
         raise ValueError("reason: is empty")
+    _check_texts(str(reason))
     for key in [key for key in _models if key[0] == folder]:
         del _models[key]
     try:

@@ -36,11 +36,13 @@ class Values:
 def read_values(path: Path, column: str) -> Values:
     """Read a CSV or TSV; ``column`` names the one that counts, "" leaves the choice to its name and place.
 
-    A first line that has a number in it is a row, and the columns are called 1, 2, … then. Raises ``UsageError``.
+    A first line that has a number in it, and a first cell, is a row, and the columns are called 1, 2, … then.
+    Raises ``UsageError``.
     """
     records = _read_records(path)
     header, rows = records[0], records[1:]
-    if any(parse_number(cell.strip()) is not None for cell in header):
+    # pandas calls an index "" and the columns of what has no names 0, 1, ….
+    if header[0].strip() and any(parse_number(cell.strip()) is not None for cell in header):
         header, rows = [str(index) for index in range(1, len(header) + 1)], records
     names = [name.strip() for name in header]
     if not rows or len(set(names)) < len(names):
@@ -53,12 +55,14 @@ def read_values(path: Path, column: str) -> Values:
 def find_key(labels: Values, predictions: Values) -> str:
     """Return the column that ties rows together, the first of both files that has no value twice in either.
 
-    "" where the rows go by their order: there is no such column, or it has the same values in the same order.
+    "" where the rows go by their order: there is no such column, or one has the same values in the same order.
     """
     shared = [name for name in labels.others if name in predictions.others]
-    if any(labels.others[name] == predictions.others[name] for name in shared):
+    keys = [name for name in shared if _is_key(labels.others[name]) and _is_key(predictions.others[name])]
+    # A column with values twice may be the same in any order: a fold's number, or what is constant.
+    if any(labels.others[name] == predictions.others[name] for name in keys):
         return ""
-    return next((name for name in shared if _is_key(labels.others[name]) and _is_key(predictions.others[name])), "")
+    return keys[0] if keys else ""
 
 
 def pair_values(labels: Values, predictions: Values, key: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

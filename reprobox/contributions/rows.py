@@ -15,7 +15,8 @@ from reprobox.contributions.table import Line, Report
 
 _STATED = ("method", "importance_type", "data_split")
 """What a number means nothing without."""
-_LONGEST_NAME = 500
+LONGEST_NAME = 500
+"""Characters of a variable's name."""
 _LONGEST_TEXT = 10_000
 _SUM_TOLERANCE = 0.01
 """Rounded numbers are allowed to miss one by as much."""
@@ -52,6 +53,11 @@ def rank_values(values: Sequence[float]) -> tuple[int, ...]:
     for position, value in enumerate(sorted(values, reverse=True), start=1):
         first.setdefault(value, position)
     return tuple(first[value] for value in values)
+
+
+def may_follow(rank: int, before: int, place: int, *, equal: bool) -> bool:
+    """Whether a rank may come after another, in that place of all: equal importances may share one or not."""
+    return rank in (before + 1, place) or (equal and rank == before)
 
 
 def _find_only_value(name: str, lines: Sequence[Line]) -> str:
@@ -104,8 +110,8 @@ def _build_row(line: Line, meta: Meta, report: Report) -> Contribution:
 def _find_misfits(row: Contribution, *, ranked: bool) -> Iterator[tuple[str, str]]:
     if not row.feature.strip():
         yield "feature: is empty", "every variable has a name"
-    if len(row.feature) > _LONGEST_NAME:
-        yield f"feature: is longer than {_LONGEST_NAME} characters", ""
+    if len(row.feature) > LONGEST_NAME:
+        yield f"feature: is longer than {LONGEST_NAME} characters", ""
     if any(len(text) > _LONGEST_TEXT for text in (row.description, row.method, row.importance_type, row.model_id)):
         yield f"a text is longer than {_LONGEST_TEXT} characters", ""
     for name in _STATED:
@@ -181,9 +187,13 @@ def _check_ranks(numbered: Sequence[_Numbered], values: Sequence[float], report:
     if ordered[0][1].row.rank != 1:
         report(ordered[0][1].line, "rank: is not 1, and no importance is larger", "rank 1 is the largest importance")
         return
-    for (larger, before), (smaller, after) in pairwise(ordered):
+    for place, ((larger, before), (smaller, after)) in enumerate(pairwise(ordered), start=2):
+        one, other = quote(after.row.feature), quote(before.row.feature)
         if larger > smaller and before.row.rank >= after.row.rank:
-            one, other = quote(after.row.feature), quote(before.row.feature)
             message = f"rank: {one} is {after.row.rank} and {other} {before.row.rank}, which contributes more"
             report(after.line, message, "rank 1 is the largest importance")
+            return
+        if not may_follow(after.row.rank, before.row.rank, place, equal=larger == smaller):
+            message = f"rank: {one} is {after.row.rank}, and the one before it, {other}, {before.row.rank}"
+            report(after.line, message, "leave none out, or leave the column out")
             return

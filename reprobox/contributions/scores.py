@@ -38,10 +38,10 @@ class Metric:
 
 def measure_shift(before: Sequence[str], after: Sequence[str]) -> float:
     """Return the mean distance of two lists of predictions; for labels the share of them that changed."""
-    pairs = [(parse_number(one), parse_number(other)) for one, other in zip(before, after, strict=True)]
+    pairs = list(zip(before, after, strict=True))
     if are_numbers(before) and are_numbers(after):
-        return math.fsum(abs(one - other) for one, other in pairs if one is not None and other is not None) / len(pairs)
-    return sum(normalize(one) != normalize(other) for one, other in zip(before, after, strict=True)) / len(pairs)
+        return math.fsum(abs(one - other) for one, other in _pair(before, after, "prediction")) / len(pairs)
+    return sum(normalize(one) != normalize(other) for one, other in pairs) / len(pairs)
 
 
 def name_shift(predictions: Sequence[str]) -> str:
@@ -129,8 +129,8 @@ def _find_positive(labels: Sequence[str], name: str) -> float | str:
     return max((one, other), key=str)
 
 
-def _pair(labels: Sequence[str], predictions: Sequence[str]) -> list[tuple[float, float]]:
-    return list(zip(_to_numbers(labels, "label"), _to_numbers(predictions, "prediction"), strict=True))
+def _pair(labels: Sequence[str], predictions: Sequence[str], what: str = "label") -> list[tuple[float, float]]:
+    return list(zip(_to_numbers(labels, what), _to_numbers(predictions, "prediction"), strict=True))
 
 
 def _to_numbers(values: Sequence[str], what: str) -> list[float]:

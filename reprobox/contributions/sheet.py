@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ _EMPTY_LINE = [b""]
 _ENOUGH = 10
 """Rows from which it means something that no two values are the same."""
 _KEY_NAME = re.compile(r"(^|[_ .-])(id|ids|idx|index|key|uid|uuid|guid|row|rowid|row_?number)$|^unnamed: 0$", re.I)
+_QUOTED = re.compile(rb'"[^"]*"')
 _CAMEL_KEY = re.compile(r"[a-z](Id|ID|Key|Index)$")
 
 
@@ -106,7 +106,8 @@ def find_delimiter(name: str, first: bytes) -> bytes:
     """Return what stands between the cells of a table whose first line is known."""
     if name.lower().endswith((".tsv", ".tab")):
         return b"\t"
-    return max((b",", b";", b"\t"), key=first.count)
+    bare = _QUOTED.sub(b"", first)
+    return max((b",", b";", b"\t"), key=lambda one: (bare.count(one), first.count(one)))
 
 
 def _read_records(stream: BinaryIO, delimiter: bytes, path: Path) -> Iterator[tuple[int, list[bytes], bytes]]:
@@ -183,7 +184,7 @@ def _name_column(cell: bytes, index: int) -> str:
 
 
 def _read_value(cell: bytes) -> str:
-    text = cell.decode("utf-8", "replace")
-    if text.startswith('"'):
-        text = next(csv.reader([text]), [""])[0]
-    return text.strip()
+    if cell.startswith(b'"'):
+        end = _find_quote_end(cell, 0)
+        cell = cell[1 : end - 1].replace(b'""', b'"') + cell[end:]
+    return cell.decode("utf-8", "replace").strip()

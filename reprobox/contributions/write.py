@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 
 from reprobox.contributions.meta import META_SCHEMA
 from reprobox.contributions.model import Contribution, Contributions
@@ -13,11 +14,8 @@ from reprobox.contributions.table import COLUMNS
 
 def format_table(found: Contributions) -> str:
     """Return ``contributions.csv``."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_format_cell(row, name) for name in COLUMNS] for row in found.rows)
-    return stream.getvalue()
+    lines = [COLUMNS, *([_format_cell(row, name) for name in COLUMNS] for row in found.rows)]
+    return "".join(map(_format_line, lines))
 
 
 def format_meta(found: Contributions) -> str:
@@ -33,6 +31,13 @@ def format_meta(found: Contributions) -> str:
     }
     kept = {key: value for key, value in meta.items() if value not in ("", None, {})}
     return json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+
+
+def _format_line(cells: Sequence[str]) -> str:
+    stream = io.StringIO(newline="")
+    # What has a carriage return is quoted only where that ends the line, up to Python 3.12.
+    csv.writer(stream, lineterminator="\r\n").writerow(cells)
+    return stream.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _format_cell(row: Contribution, name: str) -> str:

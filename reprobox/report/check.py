@@ -90,6 +90,8 @@ def _explain(error: Any) -> str:  # noqa: ANN401
             return "is blank"
         case "pattern":
             return f"{_show(error.instance)} does not look like {error.validator_value}"
+        case "maxLength":
+            return f"{_show(error.instance)} is too long"
         case "minimum" | "maximum":
             return f"{_show(error.instance)} is beyond the {error.validator} of {error.validator_value}"
         case _:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from reprobox.contributions.rows import may_follow, rank_value
+from reprobox.report.check_answers import find_groundless
 from reprobox.report.checklist import ITEMS
 
 Found = Iterator[tuple[str, str]]
@@ -17,6 +20,7 @@ Report = dict[str, Any]
 def find_contradictions(report: Report) -> Found:
     """Yield what is wrong with a report that has the right form."""
     yield from _check_items(report)
+    yield from find_groundless(report)
     yield from _check_groups(report)
     yield from _check_contributions(report)
     yield from _check_verification(report)
@@ -71,18 +75,18 @@ def _check_contributions(report: Report) -> Found:
     wanted = {"computed": "yes", "not_applicable": "n/a"}.get(status, "no")
     if answer != wanted:
         yield path, f"{status}, and the checklist says {answer}"
-    yield from _check_ranks(rows, f"{path}.rows")
+    yield from _check_ranks(rows, section["sign"], f"{path}.rows")
 
 
-def _check_ranks(rows: list[Report], path: str) -> Found:
+def _check_ranks(rows: list[Report], sign: str, path: str) -> Found:
     """Ranks count from 1 within a model."""
     models: dict[str, list[Report]] = {}
     for row in rows:
         models.setdefault(row["model_id"], []).append(row)
     for model, found in models.items():
         name = model or "the variables"
-        if not _are_ranks(found):
-            yield path, f"the ranks of {name} are not 1 to {len(found)}"
+        if wrong := _find_wrong_rank(found, sign):
+            yield path, f"the ranks of {name} {wrong}"
         twice = [feature for feature, count in Counter(row["feature"] for row in found).items() if count > 1]
         if twice:
             yield path, f"{name} has {twice[0]!r} more than once"
@@ -90,15 +94,17 @@ def _check_ranks(rows: list[Report], path: str) -> Found:
             yield path, f"{name} has a negative standard deviation"
 
 
-def _are_ranks(rows: list[Report]) -> bool:
-    """Whether they count from 1; equal importances may share a rank, which then leaves some out."""
-    firsts: dict[int, float] = {}
+def _find_wrong_rank(rows: list[Report], sign: str) -> str:
+    """Say what is wrong with them, if anything: as strictly as a run's own are read."""
+    rank, last = 0, math.inf
     for place, row in enumerate(sorted(rows, key=lambda row: row["rank"]), 1):
-        # Where the sign is a direction, the size alone is ranked.
-        if row["rank"] != place and firsts.get(row["rank"]) != abs(row["importance"]):
-            return False
-        firsts.setdefault(row["rank"], abs(row["importance"]))
-    return True
+        value = rank_value(row["importance"], sign)
+        if not may_follow(row["rank"], rank, place, equal=value == last):
+            return f"are not 1 to {len(rows)}"
+        if value > last:
+            return "contradict the importances"
+        rank, last = row["rank"], value
+    return ""
 
 
 def _check_verification(report: Report) -> Found:
@@ -130,12 +136,18 @@ def _check_sweep(report: Report) -> Found:
             yield f"{place}.n", f"{metric['n']} seeds said, {len(values)} values, {sweep['seeds']} seeds run"
         elif (min(values), max(values)) != (metric["minimum"], metric["maximum"]):
             yield place, "minimum and maximum are not those of the values"
-        if not metric["minimum"] <= metric["median"] <= metric["maximum"]:
-            yield f"{place}.median", "the median lies outside minimum and maximum"
+        for name in ("median", "mean"):
+            if not _is_within(metric[name], metric["minimum"], metric["maximum"]):
+                yield f"{place}.{name}", f"the {name} lies outside minimum and maximum"
         if metric["sd"] is not None and metric["sd"] < 0:
             yield f"{place}.sd", "a standard deviation is not negative"
         if len({one["seed"] for one in metric["values"]}) < len(values):
             yield f"{place}.values", "a seed is there more than once"
+
+
+def _is_within(value: float, low: float, high: float) -> bool:
+    """Whether it lies between the two, but for what the mean of equal numbers is rounded by."""
+    return low - abs(low) * 1e-9 <= value <= high + abs(high) * 1e-9
 
 
 def _check_sources(report: Report) -> Found:

@@ -22,8 +22,10 @@ def check_system(parts: Parts) -> Finding:
 def check_software(parts: Parts) -> Finding:
     """13: interpreter, packages, libraries, drivers."""
     software = parts.u.software
-    if parts.u.image.digest is None or software.python is None:
+    if parts.u.image.digest is None:
         return say_no("software_own")
+    if parts.u.image.base is None or software.python is None:
+        return say_no("software_unlocked")
     packages = len(software.packages)
     if software.debian is None:
         return say_no("software_partly", python=software.python, packages=packages)
@@ -42,6 +44,8 @@ def check_image(parts: Parts) -> Finding:
     image = parts.u.image
     if image.digest is None:
         return say_no("image_none")
+    if image.base is None:
+        return say_no("image_unlocked", digest=image.digest[:19])
     return say_yes(image.origin, image.trace, "image_known", digest=image.digest[:19], base=image.base)
 
 

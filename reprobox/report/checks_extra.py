@@ -53,7 +53,7 @@ def check_network(parts: Parts) -> Finding:
 
 def check_runs(parts: Parts) -> Finding:
     """21: how often it was run, and how the results spread."""
-    verification, sweep = parts.extra.verification, parts.extra.sweep
+    verification, sweep = parts.repeated, parts.extra.sweep
     if verification and sweep:
         trace = (*verification.trace, *sweep.trace)
         values = {"agreeing": verification.agreeing, "runs": len(verification.runs), "seeds": sweep.seeds}
@@ -63,6 +63,8 @@ def check_runs(parts: Parts) -> Finding:
         return say_yes(Origin.MEASURED, verification.trace, "runs_verified", **values)
     if sweep:
         return say_yes(Origin.MEASURED, sweep.trace, "runs_swept", seeds=sweep.seeds)
+    if parts.extra.verification:
+        return say_no("runs_not_run", reason=parts.extra.verification.reason)
     return say_no("runs_unrecorded")
 
 
@@ -108,9 +110,9 @@ def check_claim(parts: Parts) -> Finding:
     claim = parts.extra.claim
     if claim is None:
         return say_no("claim_undeclared")
-    key = "claim_alone" if claim.measured is None else "claim_same" if claim.measured == claim.value else "claim_other"
-    measured = "" if claim.measured is None else f"{claim.measured:.6g}"
-    values = {"metric": claim.metric, "value": f"{claim.value:.6g}", "measured": measured}
+    value, measured = f"{claim.value:.6g}", "" if claim.measured is None else f"{claim.measured:.6g}"
+    key = "claim_alone" if not measured else "claim_same" if measured == value else "claim_other"
+    values = {"metric": claim.metric, "value": value, "measured": measured}
     return say_yes(claim.origin, claim.trace, key, **values)
 
 

@@ -79,7 +79,7 @@ def check_predictions(parts: Parts) -> Finding:
     found = _check_role(parts, Role.PREDICTIONS)
     if found.answer is Answer.YES and parts.a.reprediction is not None:
         return _check_reprediction(parts, parts.a.reprediction, found)
-    verification = parts.extra.verification
+    verification = parts.repeated
     if found.answer is not Answer.YES or verification is None:
         return found
     values = {

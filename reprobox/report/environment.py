@@ -52,15 +52,15 @@ def _describe_system(sources: Sources) -> System:
 
 def _name_system(sources: Sources) -> str | None:
     base = sources.plan.base
-    if not isinstance(base, DebianBase) or not sources.in_image:
+    if not isinstance(base, DebianBase) or not sources.has_lock:
         return None
     release = find_release(base.suite)
     return f"Debian {release.number} ({base.suite})" if release else f"Debian {base.suite}"
 
 
 def _describe_software(sources: Sources) -> Software:
-    if not sources.in_image:
-        return _describe_own_software(sources)
+    if not sources.has_lock:
+        return _describe_seen_software(sources)
     plan, base = sources.plan, sources.plan.base
     versions = dict(plan.versions)
     python: tuple[Wheel | Sdist, ...] = (*plan.wheels, *plan.sdists)
@@ -84,8 +84,8 @@ def _describe_software(sources: Sources) -> Software:
     )
 
 
-def _describe_own_software(sources: Sources) -> Software:
-    """Of a run without a container only the interpreter is known: the rest was this machine's or the lock's."""
+def _describe_seen_software(sources: Sources) -> Software:
+    """Of a run without a container, or of another lock, only the interpreter is known: its processes named it."""
     found = (one.get("python") for one in sources.record.runtime.processes)
     versions = {version for one in found if isinstance(one, dict) and isinstance(version := one.get("version"), str)}
     drivers = dict.fromkeys(gpu.driver for gpu in sources.record.gpus if gpu.driver)
@@ -100,7 +100,7 @@ def _find_version(versions: Mapping[str, str], name: re.Pattern[str]) -> str | N
 
 def _describe_image(sources: Sources) -> ImageIdentity:
     record = sources.record
-    name, digest = _name_base(sources)
+    name, digest = _name_base(sources) if sources.has_lock or not sources.in_image else (None, None)
     keys = ("image_digest", "spec_digest", "lock_digest")
     return ImageIdentity(
         origin=Origin.MEASURED,
@@ -142,8 +142,8 @@ def _describe_hardware(sources: Sources) -> Hardware:
         accelerator_memory_capacity=max((gpu.memory for gpu in gpus), default=None),
         accelerators=tuple(Accelerator(gpu.name, gpu.driver, gpu.memory, gpu.compute_capability) for gpu in gpus),
         operating_system=_name_system(sources),
-        framework=_list_frameworks(dict(sources.plan.versions)) if sources.in_image else None,
-        other_software_stack=_list_stack(sources) if sources.in_image else {},
+        framework=_list_frameworks(dict(sources.plan.versions)) if sources.has_lock else None,
+        other_software_stack=_list_stack(sources) if sources.has_lock else {},
     )
 
 

@@ -65,7 +65,8 @@ class ImageIdentity:
     trace: tuple[Trace, ...]
     digest: Digest | None
     """``None``: the run took place without one."""
-    base: Text
+    base: Text | None
+    """``None``: the lock is no longer the image's."""
     base_digest: Text | None
     """``None``: a base of Debian packages, each of which has its own."""
     spec_digest: Digest

@@ -47,6 +47,8 @@ def _describe_sweep(sources: Sources) -> SweepFacts | None:
     if sweep is None or file is None:
         return None
     seeds = [run.seed for run in sweep.runs if run.complete and run.seed != sweep.claimed_seed]
+    if not seeds:
+        return None
     found = (summarize_metric(sweep, name, seeds) for name in list_metrics(sweep)[:_MOST_METRICS])
     metrics = tuple(_describe_metric(summary, sweep) for summary in found if summary)
     return SweepFacts(Origin.MEASURED, file.trace("runs"), sweep.claimed_seed, len(seeds), metrics)

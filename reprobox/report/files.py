@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ FORMATS = ("json", "md", "html", "pdf", "kaggle", "sbom")
 SUMS = "SHA256SUMS"
 """What the folder holds; a folder that has it, and nothing else than it says, is an earlier report of ours."""
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 PrintPdf = Callable[[str], bytes]
 
 
@@ -72,8 +74,12 @@ def check_folder(folder: Path) -> None:
 
 def _find_stranger(present: dict[str, Path]) -> str:
     """Return what tells that a folder is not as a report left it; empty where nothing does."""
-    if SUMS not in present or not all(path.is_file() and not path.is_symlink() for path in present.values()):
-        return f"it has no {SUMS}" if SUMS not in present else "something in it is no plain file"
+    # Others have a list of sums too; ours stands beside what keeps the folder out of images.
+    for name in (SUMS, OWN_IGNORE_FILE):
+        if name not in present:
+            return f"it has no {name}"
+    if not all(path.is_file() and not path.is_symlink() for path in present.values()):
+        return "something in it is no plain file"
     lines = present[SUMS].read_text("utf-8", errors="replace").splitlines()
     said = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     for name in sorted(present.keys() - {SUMS, OWN_IGNORE_FILE}):
@@ -85,7 +91,20 @@ def _find_stranger(present: dict[str, Path]) -> str:
 
 
 def write_folder(folder: Path, files: dict[str, bytes]) -> None:
-    """Write the folder as a whole; an earlier report in its place goes when the new one is there."""
+    """Write the folder as a whole; an earlier report in its place goes when the new one is there.
+
+    Raises ``UsageError`` where it cannot be written.
+    """
+    try:
+        _write_whole(folder, files)
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise
+        reason = f"{exc.filename or folder}: {exc.strerror or exc}"
+        raise UsageError(f"{folder} cannot be written: {reason}", hint="name another folder: -o FOLDER") from exc
+
+
+def _write_whole(folder: Path, files: dict[str, bytes]) -> None:
     with make_folder_atomic(folder.absolute()) as temporary:
         for name, data in files.items():
             write_atomic(temporary / name, data)

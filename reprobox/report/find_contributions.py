@@ -31,12 +31,13 @@ def _find_own(output: Path, record: RunRecord, project: Path) -> Found | None:
 
 
 def _list_shuffled(state: Path, record: RunRecord, project: Path) -> Iterator[Found]:
+    """Yield the newest first, but those of this very run's model before any: runs may leave different ones."""
     found = []
     for path in state.glob("contributions/*/permutation.json"):
         data = read_object(path)
         if (data.get("image_digest"), data.get("seed")) == (record.image_digest, record.seed):
-            found.append((str(data.get("started")), path.parent))
-    for _, folder in sorted(found, reverse=True):
+            found.append((data.get("from_run") == record.id, str(data.get("started")), path.parent))
+    for *_, folder in sorted(found, reverse=True):
         yield _read(folder, [name for name in (TABLE, META) if (folder / name).is_file()], project)
 
 

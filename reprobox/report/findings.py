@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reprobox.report.environment_model import EnvironmentSection, SeedSection
-from reprobox.report.extra_model import Extra
+from reprobox.report.extra_model import Extra, VerificationFacts
 from reprobox.report.model import ContributionSection, ProcedureSection
 from reprobox.report.values import Answer, Origin, Reason, Statement, Trace, make_reason
+from reprobox.verdict import Verdict
 
 Traces = tuple[Trace, ...]
 
@@ -21,6 +22,12 @@ class Parts:
     u: EnvironmentSection
     e: SeedSection
     extra: Extra
+
+    @property
+    def repeated(self) -> VerificationFacts | None:
+        """The runs that were repeated to the end: what was interrupted, or failed, proves nothing."""
+        found = self.extra.verification
+        return found if found and found.verdict != Verdict.NOT_RUN else None
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,13 @@ def _convert(value: object, english: Language) -> object:
 
 
 def show_plain(text: str) -> str:
-    """Return a text with everything made visible that no reader can see or print; line breaks stay."""
+    """Return a text with everything made visible that no reader can see or print.
+
+    Line breaks stay, and so does Japanese's wide blank, which stands between names.
+    """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one == "\n" else _escape(one) for one in text)
+    return "".join(one if one.isprintable() or one in "\n\u3000" else _escape(one) for one in text)
 
 
 def _escape(character: str) -> str:

@@ -57,6 +57,8 @@ def _list_notes(sources: Sources) -> Iterator[Reason]:
     ]
     if changed:
         yield make_reason("note_changed", what=", ".join(changed))
+    if record.seed != plan.seed:
+        yield make_reason("note_seed", seed=record.seed, spec=plan.seed)
     if record.engine.isolation != "container":
         yield make_reason("note_isolation", isolation=record.engine.isolation)
     if record.earlier is not None:

@@ -50,7 +50,7 @@ def _describe_image(report: Report) -> Json:
         "name": show_plain(report.name),
         "version": digest,
         "properties": _list_properties(
-            ("reprobox:base", image.base),
+            *((("reprobox:base", image.base),) if image.base else ()),
             ("reprobox:image_digest", digest),
             ("reprobox:lock_digest", image.lock_digest),
             ("reprobox:spec_digest", image.spec_digest),

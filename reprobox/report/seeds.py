@@ -27,14 +27,21 @@ Process = Mapping[str, Any]
 
 def describe_seeds(sources: Sources) -> SeedSection:
     """Return the section."""
-    record, spec = sources.record, sources.spec_file
     return SeedSection(
-        declared=DeclaredSeed(
-            Origin.DECLARED, spec.trace("seed", "determinism"), record.seed, record.level, dict(record.switches)
-        ),
+        declared=_describe_declared(sources),
         observed=_describe_observed(sources),
         no_randomness=sources.declared.state("randomness"),
     )
+
+
+def _describe_declared(sources: Sources) -> DeclaredSeed:
+    record, plan = sources.record, sources.plan
+    if (record.seed, record.level) == (plan.seed, plan.level.value):
+        origin, trace = Origin.DECLARED, sources.spec_file.trace("seed", "determinism")
+    else:
+        # The spec says another: this one was given by a sweep, or by the spec as it was.
+        origin, trace = Origin.MEASURED, sources.run_file.trace("seed", "level")
+    return DeclaredSeed(origin, trace, record.seed, record.level, dict(record.switches))
 
 
 def _describe_observed(sources: Sources) -> ObservedSeeds:

@@ -61,6 +61,11 @@ class Sources:
         return is_in_image(self.record)
 
     @property
+    def has_lock(self) -> bool:
+        """Whether the lock that is there is that of the image: after another one nobody knows what it held."""
+        return self.in_image and self.record.lock_digest == self.plan.lock_digest
+
+    @property
     def spec_name(self) -> str:
         """How commands name the spec; empty where it is the one they take by default."""
         name = os.path.basename(self.spec_file.file)  # noqa: PTH119 — a text, and no path of this machine

@@ -16,9 +16,10 @@ class Rule:
 
 Text = Annotated[str, Rule((("pattern", r"\S"),))]
 """A text with something in it."""
-Sha256 = Annotated[str, Rule((("pattern", "^[0-9a-f]{64}$"),))]
-Digest = Annotated[str, Rule((("pattern", "^sha256:[0-9a-f]{64}$"),))]
-Commit = Annotated[str, Rule((("pattern", "^([0-9a-f]{40}|[0-9a-f]{64})$"),))]
+# Python's "$" lets a line end stand behind it.
+Sha256 = Annotated[str, Rule((("pattern", "^[0-9a-f]{64}$"), ("maxLength", 64)))]
+Digest = Annotated[str, Rule((("pattern", "^sha256:[0-9a-f]{64}$"), ("maxLength", 71)))]
+Commit = Annotated[str, Rule((("pattern", "^([0-9a-f]{40}|[0-9a-f]{64})$"), ("maxLength", 64)))]
 Count = Annotated[int, Rule((("minimum", 0),))]
 Positive = Annotated[int, Rule((("minimum", 1),))]
 Seconds = Annotated[float, Rule((("minimum", 0),))]

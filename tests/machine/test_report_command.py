@@ -191,6 +191,39 @@ class TestGit:
         add_run(project, "run")
         assert report()[2]["a_procedure"]["source"]["git"]["dirty"] is True
 
+    def configure(self, project, *pairs):
+        for name, value in pairs:
+            subprocess.run(["git", "config", name, value], cwd=project.folder, check=True, timeout=60)
+
+    def test_a_filter_that_the_repository_names_is_not_started(self, project, report):
+        (project.folder / ".gitattributes").write_text("*.py filter=x\n")
+        commit(project)
+        self.configure(
+            project, ("filter.x.clean", f": > {project.folder.parent}/started"), ("filter.x.required", "true")
+        )
+        (project.folder / "train.py").write_text("other\n")
+        add_run(project, "run")
+        assert report()[2]["a_procedure"]["source"]["git"]["dirty"] is True
+        assert not (project.folder.parent / "started").exists()
+
+    def test_an_object_that_is_not_there_is_fetched_from_nowhere(self, project, report):
+        commit(project)
+        tree = subprocess.run(
+            ["git", "rev-parse", "HEAD^{tree}"], cwd=project.folder, capture_output=True, text=True, timeout=60
+        ).stdout.strip()
+        (project.folder / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+        self.configure(
+            project,
+            ("core.repositoryformatversion", "1"),
+            ("extensions.partialClone", "origin"),
+            ("remote.origin.promisor", "true"),
+            ("remote.origin.url", str(project.folder)),
+            ("remote.origin.uploadpack", f": > {project.folder.parent}/started;"),
+        )
+        add_run(project, "run")
+        assert report()[2]["a_procedure"]["source"]["git"] is None
+        assert not (project.folder.parent / "started").exists()
+
 
 class TestProofs:
     def write_verification(self, project, name, record, **changes):
@@ -269,6 +302,17 @@ class TestContributions:
             (folder / "contributions.csv").write_text(self.TABLE.replace("gain,", f"permutation {name},"))
             (folder / "permutation.json").write_text(
                 json.dumps({"image_digest": digest, "seed": record.seed, "started": name})
+            )
+        assert answers(report()[2])["contributions"] == ("yes", "2 rows by permutation 1")
+
+    def test_those_of_the_run_s_own_model_go_before_newer_ones(self, project, report):
+        record = add_run(project, "run")
+        for name, run in (("1", "run"), ("2", "another")):
+            folder = project.state / "contributions" / name
+            folder.mkdir(parents=True)
+            (folder / "contributions.csv").write_text(self.TABLE.replace("gain,", f"permutation {name},"))
+            (folder / "permutation.json").write_text(
+                json.dumps({"image_digest": record.image_digest, "seed": record.seed, "started": name, "from_run": run})
             )
         assert answers(report()[2])["contributions"] == ("yes", "2 rows by permutation 1")
 

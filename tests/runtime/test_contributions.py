@@ -111,6 +111,14 @@ def test_that_there_are_none_is_written_too(write, status):
         ("c.write(['a'], [1], **dict(say, method=' '))", "none may be empty"),
         ("c.write(['a'], [1], **say); c.write(['a'], [1], model_id='x', weight=1, **say)", "has a model_id"),
         ("c.not_computed(' ', folder='.')", "reason: is empty"),
+        ("c.not_computed('x' * 10001, folder='.')", "is no text of at most 10000"),
+        ("c.write(['a'], [1], descriptions=['\\0'], **say)", "is no text of at most 10000"),
+        ("c.write(['a'], [1], library='x' * 10001, **say)", "is no text of at most 10000"),
+        ("c.write(['a'], [1], std=[-1], **say)", "std: one is negative"),
+        ("c.write(['a'], [1], n_repeats=0, **say)", "n_repeats: is less than 1"),
+        ("c.write(['a'], [1], seed=10**19, **say)", "seed: has more than 19 digits"),
+        ("c.write(['a'], [1], model_id='x', weight=float('nan'), **say)", "weight: is no finite number"),
+        ("c.write(['a'], [2], sum_to_one=True, **say)", "sum to 2, and sum_to_one is true"),
     ],
 )
 def test_what_would_mean_nothing_is_refused(write, code, said):

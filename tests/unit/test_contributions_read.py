@@ -107,8 +107,8 @@ def test_any_order_among_equals_is_consistent(read, ranks):
     assert [row.rank for row in read(table).rows] == sorted(ranks)
 
 
-@pytest.mark.parametrize(("ranks", "line"), [((2, 1), 2), ((1, 1), 3), ((2, 3), 2)])
-def test_ranks_that_contradict_the_importances_are_refused(refuse, ranks, line):
+@pytest.mark.parametrize(("ranks", "line"), [((2, 1), 2), ((1, 1), 3), ((2, 3), 2), ((1, 3), 3)])
+def test_ranks_that_contradict_the_importances_or_leave_one_out_are_refused(refuse, ranks, line):
     table = (
         f"feature,importance,rank,method,importance_type,data_split\na,2,{ranks[0]},{STATED}\nb,1,{ranks[1]},{STATED}\n"
     )

@@ -93,6 +93,11 @@ def test_rows_go_by_their_order(read):
     assert pair_values(labels, predictions, "") == (("1", "2"), ("3", "4"))
 
 
+def test_the_columns_that_pandas_numbers_are_a_header(read):
+    found = read(",0\n0,1.5\n1,2.5\n")
+    assert (found.column, found.values, found.others) == ("0", ("1.5", "2.5"), {"": ("0", "1")})
+
+
 def test_rows_go_by_a_key_where_their_orders_differ(read):
     labels, predictions = read("id,y\n7,a\n5,b\n"), read("id,predicted\n5,B\n6,C\n7,A\n")
     assert find_key(labels, predictions) == "id"
@@ -105,6 +110,11 @@ def test_a_key_in_the_same_order_is_not_needed(read):
 
 def test_what_has_a_value_twice_is_no_key(read):
     assert find_key(read("g,y\n1,a\n1,b\n"), read("g,predicted\n1,a\n2,b\n")) == ""
+
+
+def test_a_column_that_is_the_same_in_every_row_says_nothing_of_their_order(read):
+    labels, predictions = read("id,fold,y\n7,0,a\n5,0,b\n"), read("id,fold,predicted\n5,0,B\n7,0,A\n")
+    assert find_key(labels, predictions) == "id"
 
 
 def test_rows_that_do_not_go_together_are_refused(read):
@@ -176,6 +186,15 @@ def test_without_labels_the_shift_counts():
     assert (measure_shift(["1", "2"], ["1", "4"]), name_shift(["1", "2"])) == (1.0, "mean prediction shift")
     assert measure_shift(["a", "b", "1"], ["a", "c", "1.0"]) == pytest.approx(1 / 3)
     assert name_shift(["a", "1"]) == "share of predictions changed"
+
+
+def test_blanks_around_predictions_do_not_hide_their_shift():
+    assert measure_shift([" 1", "2 "], [" 5", " 4"]) == 3.0
+
+
+def test_predictions_that_are_too_large_have_no_shift():
+    with pytest.raises(UsageError, match="row 1 is too large to be scored"):
+        measure_shift(["1e308", "1e308"], ["-1e308", "0"])
 
 
 @pytest.mark.parametrize("name", ["mae", "r2", "rmse", "auc"])

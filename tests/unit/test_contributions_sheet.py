@@ -45,6 +45,18 @@ def test_the_delimiter_is_found(make, delimiter):
     assert sheet.columns == ("a", "b")
 
 
+@pytest.mark.parametrize("first", [b'"a;b;c",d', b'5" pipe,6" pipe'])
+def test_what_stands_in_quotes_is_no_delimiter(make, first):
+    assert len(make(first + b"\n1,2\n3,4\n").columns) == 2
+
+
+@pytest.mark.parametrize("cell", [b'"' + b"x" * 200_000 + b'"', b'"x"\ry'])
+def test_cells_that_python_reads_as_no_csv_can_be_shuffled(make, cell):
+    sheet = make(b"a,b\n" + cell + b',1\n"y",2\n')
+    assert find_danger("a", read_cells(sheet, (0,))[0]) == ""
+    assert shuffle(sheet, {0: [1, 0]}) == b'a,b\n"y",1\n' + cell + b",2\n"
+
+
 def test_a_column_without_a_name_gets_its_number(make):
     assert make(b",x\n0,1\n1,2\n").columns == ("column 1", "x")
 

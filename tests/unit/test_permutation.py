@@ -3,6 +3,7 @@
 import csv
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -204,6 +205,18 @@ def test_a_key_that_ties_rows_together_is_left_out(shuffle, tmp_path):
     assert set(importances(shuffle(columns=(0, 1))[0])) == {"id", "strong"}
 
 
+def test_a_table_of_keys_alone_has_nothing_to_shuffle(shuffle, tmp_path):
+    (tmp_path / "test.csv").write_text("id\n" + "".join(f"{at}\n" for at in range(20)))
+
+    def predict_backwards(call):
+        lines = [f"{at},{at}\n" for at in reversed(range(20))]
+        (find(call, "/output") / "predictions.csv").write_text("id,predicted\n" + "".join(lines))
+        return 0
+
+    with pytest.raises(UsageError, match="column 'id' ties predictions to labels, and there is no other to shuffle"):
+        shuffle(predict_backwards)
+
+
 def test_an_input_that_predict_does_not_read_is_told(shuffle):
     def constant(call):
         (find(call, "/output") / "predictions.csv").write_text("predicted\n" + "1\n" * 20)
@@ -301,6 +314,13 @@ def test_what_is_written_is_read_back(shuffle, tmp_path):
     assert (read.sign, read.library) == (found.contributions.sign, found.contributions.library)
 
 
+def test_a_name_with_a_carriage_return_is_read_back(shuffle, tmp_path):
+    contributions = shuffle()[0].contributions
+    named = replace(contributions, rows=(replace(contributions.rows[0], feature="a\rb"),))
+    (tmp_path / "c.csv").write_text(format_table(named), newline="")
+    assert read_contributions(tmp_path / "c.csv", None).rows == named.rows
+
+
 def test_people_see_what_the_numbers_mean(shuffle):
     lines = describe_contributions(shuffle()[0].contributions).splitlines()
     assert lines[0].startswith("what     increase in rmse, method permutation, on test, 3 repeats, seed 32, reprobox ")
@@ -342,6 +362,7 @@ def test_a_table_in_a_folder_has_a_name_of_its_own(tmp_path):
     spec = spec_with(("data", "data"))
     expected = (tmp_path / "data" / "sub" / "t.csv", "/input/data/sub/t.csv")
     assert find_table(spec, tmp_path, "data") == find_table(spec, tmp_path, "data:sub/t.csv") == expected
+    assert find_table(spec, tmp_path, "") == find_table(spec, tmp_path, ":sub/t.csv") == expected
 
 
 @pytest.mark.parametrize(
@@ -392,6 +413,14 @@ def test_all_columns_are_shuffled_unless_some_are_named(sheet):
     assert choose(sheet, columns=("weak", "strong")) == (1, 2)
     with pytest.raises(UsageError, match="did you mean 'strong'"):
         choose(sheet, columns=("strng",))
+
+
+def test_a_name_that_could_not_be_read_back_is_refused_before_anything_runs(tmp_path):
+    (tmp_path / "test.csv").write_text(f"{'x' * 501},y\n1,2\n3,4\n")
+    sheet = open_sheet(tmp_path / "test.csv")
+    with pytest.raises(UsageError, match="is no name of at most 500 characters"):
+        choose(sheet)
+    assert choose(sheet, columns=("y",)) == (1,)
 
 
 def test_the_top_ones_are_those_of_the_run_itself(sheet, tmp_path):

@@ -80,6 +80,7 @@ def test_every_object_of_the_schema_names_all_its_keys_and_no_others():
             "1" * 64,
             f"$.u_environment.image.digest: '{'1' * 56}... does not look like ^sha256:[0-9a-f]{{64}}$",
         ),
+        ("a_procedure.source.sha256", "1" * 64 + "\n", f"$.a_procedure.source.sha256: '{'1' * 56}... is too long"),
         ("u_environment.method.text", "", "$.u_environment.method.text: is blank"),
         ("u_environment.method", {}, "$.u_environment.method: origin, trace, text is missing"),
     ],
@@ -94,11 +95,44 @@ def test_a_wrong_form_is_told_with_its_path(path, value, told):
         ([("checklist.0.trace", [])], "$.checklist[0]: yes without evidence: it has no origin or no trace"),
         ([("checklist.0.origin", None)], "$.checklist[0]: yes without evidence: it has no origin or no trace"),
         ([("checklist.2.trace.0.sha256", None), ("checklist.2.trace.1.sha256", None)], "$.checklist[2]: yes, measured"),
+        ([("a_procedure.source.run_sha256", None)], "$.checklist[0]: yes, and the report does not have"),
+        ([("a_procedure.procedure.stages", [])], "$.checklist[1]: yes, and the report does not have"),
+        ([("a_procedure.source.files", [])], "$.checklist[4]: yes, and the report does not have"),
+        ([("a_procedure.assumptions", None)], "$.checklist[5]: yes, and the report does not have"),
+        ([("a_procedure.outputs.files", [])], "$.checklist[6]: yes, and the report does not have"),
+        ([("a_procedure.outputs.files", [])], "$.checklist[7]: yes, and the report does not have"),
+        (
+            [("a_procedure.inputs.files", []), ("a_procedure.external_data", None)],
+            "$.checklist[8]: yes, and the report does not have",
+        ),
+        ([("u_environment.system.image", None)], "$.checklist[11]: yes, and the report does not have"),
+        ([("u_environment.software.debian", None)], "$.checklist[12]: yes, and the report does not have"),
+        ([("u_environment.method", None)], "$.checklist[16]: yes, and the report does not have"),
+        ([("e_seed.observed.backends", [])], "$.checklist[18]: yes, and the report does not have"),
+        ([("e_seed.observed.processes", 0)], "$.checklist[19]: yes, and the report does not have"),
+        (
+            [("extra.verification", None), ("extra.sweep", None)],
+            "$.checklist[20]: yes, and the report does not have what runs asks for",
+        ),
+        ([("extra.costs.stages.0.peak_memory", None)], "$.checklist[21]: yes, and the report does not have"),
+        ([("extra.licence.data", None)], "$.checklist[23]: yes, and the report does not have"),
+        ([("extra.licence", None)], "$.checklist[23]: yes, and the report does not have"),
+        ([("extra.claim", None)], "$.checklist[24]: yes, and the report does not have"),
+        ([("extra.sweep.metrics.0.mean", 99.0)], "the mean lies outside"),
         ([("checklist.25", ...)], "$.checklist: item 26 (background, under extra) is there 0 times"),
         ([("checklist.1.number", 1)], "$.checklist: item 2 (stage_commands, under a_procedure) is there 0 times"),
         ([("checklist.9.answer", "no")], "$.i_contributions: computed, and the checklist says no"),
         ([("i_contributions.rows.0.rank", 2)], "$.i_contributions.rows: the ranks of"),
         ([("i_contributions.rows.2.rank", 4)], "$.i_contributions.rows: the ranks of"),
+        ([("i_contributions.rows.0.importance", 0.5)], "the ranks of the variables contradict the importances"),
+        (
+            [
+                ("i_contributions.sign", "difference"),
+                ("i_contributions.rows.1.importance", -3.25),
+                ("i_contributions.rows.1.rank", 1),
+            ],
+            "the ranks of the variables are not 1 to 3",
+        ),
         ([("i_contributions.rows.1.feature", "temperature")], "has 'temperature' more than once"),
         ([("i_contributions.rows.0.std", -1.0)], "has a negative standard deviation"),
         ([("i_contributions.status", "fine")], "$.i_contributions.status: expected computed"),
@@ -126,9 +160,16 @@ def test_what_cannot_be_true_is_told(changes, told):
     assert any(told in problem for problem in found), found
 
 
-def test_equal_importances_may_share_a_rank():
+@pytest.mark.parametrize("last", [2, 3])
+def test_equal_importances_may_share_a_rank(last):
     changes = [("i_contributions.rows.1.importance", 3.25), ("i_contributions.rows.1.rank", 1)]
-    assert check(*changes) == []
+    assert check(*changes, ("i_contributions.rows.2.rank", last)) == []
+
+
+def test_one_problem_is_one(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(change(("name", ""))))
+    assert CliRunner().invoke(app, ["report", "--check", str(path)]).stderr.endswith(": 1 problem\n")
 
 
 def test_problems_are_told_in_the_order_of_their_places():

@@ -77,6 +77,18 @@ class TestFolder:
         with pytest.raises(UsageError, match="it has no SHA256SUMS"):
             check_folder(tmp_path)
 
+    def test_sums_of_somebody_s_own_files_make_no_report(self, tmp_path):
+        (tmp_path / "wheel.whl").write_bytes(b"mine")
+        (tmp_path / SUMS).write_text(f"{hashlib.sha256(b'mine').hexdigest()}  wheel.whl\n")
+        with pytest.raises(UsageError, match=r"it has no \.reproboxignore"):
+            check_folder(tmp_path)
+
+    def test_where_nothing_can_be_written_another_folder_is_asked_for(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(UsageError, match=r"cannot be written: .*file: File exists") as caught:
+            write(tmp_path / "file" / "out")
+        assert caught.value.hint == "name another folder: -o FOLDER"
+
     @pytest.mark.parametrize("kind", ["file", "link"])
     def test_what_is_no_folder_is_refused(self, tmp_path, kind):
         path = tmp_path / "out"

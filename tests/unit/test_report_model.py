@@ -16,6 +16,7 @@ from reprobox.report.json_text import format_report, report_to_json
 from reprobox.report.lang import load_language
 from reprobox.report.make import make_report
 from reprobox.report.model import Git
+from reprobox.report.sbom import format_sbom
 from reprobox.report.sources import Evidence
 from reprobox.report.values import Answer, Heading, Origin
 
@@ -186,6 +187,19 @@ class TestEnvironment:
         sources = change_record(sources, host=replace(sources.record.host, cpu_model=""))
         assert answer(sources, "hardware")[:2] == (Answer.NO, "the processor's model is not recorded")
 
+    def test_another_lock_says_nothing_of_what_the_image_held(self):
+        other = change_record(make_sources(), lock_digest="sha256:" + "9" * 64)
+        assert answer(other, "software")[0] is Answer.NO
+        assert answer(other, "system")[0] is Answer.NO
+        assert answer(other, "image")[1] == "sha256:111111111111…, of another lock than the one here"
+        found = to_json(other)
+        assert found["u_environment"]["software"]["packages"] == []
+        assert found["u_environment"]["hardware"]["other_software_stack"] == {}
+        assert check_report(found) == ()
+        assert [one["type"] for one in json.loads(format_sbom(make_report(other)))["components"]] == [
+            "machine-learning-model"
+        ]
+
     def test_a_run_without_a_container_proves_nothing_of_an_image(self):
         sources = make_sources()
         process = make_process("train", python={"version": "3.12.1", "executable": "/usr/bin/python3"})
@@ -219,6 +233,13 @@ class TestEnvironment:
 
 
 class TestSeeds:
+    def test_a_seed_that_is_not_the_spec_s_comes_from_the_run(self):
+        found = to_json(change_record(make_sources(), seed=7))
+        declared = found["e_seed"]["declared"]
+        assert (declared["seed"], declared["origin"], declared["trace"][0]["key"]) == (7, "measured", "seed")
+        assert declared["trace"][0]["file"].endswith("run.json")
+        assert found["notes"] == ["The run had seed 7, and the spec says 32: the commands make a run with the spec's."]
+
     def test_they_are_observed_by_stage_and_library(self):
         processes = (make_process("train"), make_process("train", 77, "worker"), {"role": "entrypoint", "backends": {}})
         observed = to_json(change_record(make_sources(), runtime=RuntimeRecord(processes, ())))["e_seed"]["observed"]
@@ -277,6 +298,24 @@ class TestExtras:
     def test_repeating_or_sweeping_alone_says_what_is_missing(self):
         assert "no other seeds" in answer(make_sources(sweep=None, sweep_file=None), "runs")[1]
         assert "was not repeated" in answer(make_sources(verification=None), "runs")[1]
+
+    def test_a_verification_that_came_to_no_end_proves_nothing(self):
+        ended = replace(make_verification(1, 0), verdict="NOT RUN", reason="interrupted after 1 of 3 runs", bound=None)
+        sources = make_sources(verification=ended)
+        assert "was not repeated" in answer(sources, "runs")[1]
+        assert "not repeated" in answer(sources, "predictions")[1]
+        found, reason, _ = answer(replace(sources, sweep=None, sweep_file=None), "runs")
+        assert (found, reason) == (Answer.NO, "the newest verification came to no end: interrupted after 1 of 3 runs")
+
+    def test_a_sweep_without_another_seed_is_none(self):
+        sources = make_sources(verification=None)
+        claimed = tuple(run for run in sources.sweep.runs if run.seed == sources.sweep.claimed_seed)
+        sources = replace(sources, sweep=replace(sources.sweep, runs=claimed))
+        assert answer(sources, "runs")[:2] == (Answer.NO, "not recorded")
+
+    def test_a_claim_that_reads_as_what_was_measured_is_the_same(self):
+        sources = change_record(make_sources(), metrics={"rmse": 12.50000001})
+        assert answer(sources, "claim")[1] == "rmse 12.5, and the run measured the same"
 
     def test_a_licence_that_is_said_in_part_names_what_is_missing(self):
         sources = make_sources(declared="licence: {code: MIT}\n")

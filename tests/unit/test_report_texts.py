@@ -122,7 +122,7 @@ def test_a_page_reaches_nothing_and_has_no_script():
 
 
 def test_what_no_reader_sees_is_made_visible():
-    assert show_plain("a\x1b\u202e\ud800\nü 日本") == "a\\x1b\\u202e\\ud800\nü 日本"
+    assert show_plain("a\x1b\u202e\ud800\nü 日本\u3000語") == "a\\x1b\\u202e\\ud800\nü 日本\u3000語"
 
 
 @pytest.mark.parametrize("code", list_languages())
