@@ -400,7 +400,7 @@ def test_an_image_is_removed_when_the_judge_wants_it_and_the_pages_are_printed(e
 
 def image_names(bundle):
     """Return the names of judges that the engine has for a bundle's image."""
-    digest = json.loads(call_program("inspect", "--json", bundle).stdout)["image_digest"]
+    digest = json.loads(call_program("inspect", "--json", bundle).stdout)["manifest"]["image_digest"]
     found = docker.APIClient().images(filters={"reference": f"reprobox-judge/{digest.partition(':')[2][:32]}"})
     return [name for one in found for name in one["RepoTags"]]
 
