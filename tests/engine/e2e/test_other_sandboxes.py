@@ -22,6 +22,8 @@ from hostile_entries import (
 from program import call_program
 from rootless_engines import DOCKER, plain_user, rootless_engine
 
+from reprobox.source import OWN_IGNORE_FILE
+
 pytestmark = [pytest.mark.network, pytest.mark.long]
 
 ENDS = {
@@ -39,6 +41,7 @@ ENDS = {
 ENDS_FOR_A_PLAIN_USER = {
     "odd-outputs": (7, "NOT RUN", "nobody can look into a folder that it made in /output: Permission denied")
 }
+"""What becomes differently of some, as on every engine, where the judge is not root."""
 GETS = {
     # It belongs to the kernel that gVisor is, not to the machine's.
     "runsc": {"user namespace"},
@@ -205,4 +208,4 @@ def test_a_runtime_that_there_is_not_is_told_at_once(request, docker, project, l
     assert words in done.stderr
     assert "hint: " in done.stderr
     assert look_around(tmp_path, environ) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["honest.reprobox"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [OWN_IGNORE_FILE]
