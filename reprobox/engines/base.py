@@ -69,6 +69,15 @@ class EngineInfo:
     """What stands between a run and this machine: a container, or less."""
     runs_as_caller: bool = False
     """Whether a program is the caller's, root's too, whomever it is to be."""
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    """The program of each runtime that it knows, by name."""
+    default_runtime: str = ""
+    """Which of them it takes where none is asked for."""
+
+    def has_own_kernel(self, runtime: str) -> bool:
+        """Whether a runtime, or the default where it is empty, is gVisor, with a kernel for each container."""
+        name = runtime or self.default_runtime
+        return "runsc" in name or "runsc" in self.runtimes.get(name, "")
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,8 @@ class Fence:
     quotas: tuple[Quota, ...]
     runtime: str
     """The engine's runtime, "runsc"; empty: its own."""
+    profile: Path | None = None
+    """A file that lists the system calls it may make; ``None``: the engine has a list of its own."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Ending:
         self._ended = threading.Event()
         self.signal: signal.Signals | None = None
         self.timed_out = False
+        self.out_of_memory = False
         self.stopped_for = ""
 
     @contextmanager
@@ -54,6 +55,11 @@ class Ending:
         """End it because its time is over."""
         self.timed_out = True
         self._stop(signal.SIGTERM)
+
+    def by_memory(self) -> None:
+        """End it hard, because it holds more memory than it may."""
+        self.out_of_memory = True
+        self._kill()
 
     def by_force(self, reason: str) -> None:
         """End it hard, because of what it does."""

@@ -15,6 +15,8 @@ from reprobox.streams import escape_unprintable
 _KILLED = 137
 _FILE_TOO_LARGE = 153
 """128 and SIGXFSZ."""
+_FULL = 0.97
+"""How much of its memory a program has used that has used it up."""
 _TAIL = 2000
 _LINES = 5
 _SIGNS = {
@@ -47,6 +49,9 @@ def _explain_stage(stage: StageRecord, contest: Contest) -> Reason | None:
         return make_reason("out_of_memory", stage=name, most=format_size(limits.memory))
     if stage.out_of_memory:
         return make_reason("out_of_all_memory", stage=name)
+    if stage.exit_code == _KILLED and limits.memory and (stage.peak_memory or 0) >= _FULL * limits.memory:
+        # Not every engine says what its kernel killed a program for.
+        return make_reason("killed_full", stage=name, most=format_size(limits.memory))
     if stage.exit_code == _KILLED:
         return make_reason("killed", stage=name)
     if stage.exit_code == _FILE_TOO_LARGE:

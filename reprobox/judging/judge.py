@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +24,9 @@ from reprobox.judging.judgement import Judgement, Outcome, Rung, format_judgemen
 from reprobox.judging.ladder import Climb, climb
 from reprobox.judging.page import format_pages
 from reprobox.judging.receive import find_inputs, open_heading, provide_image, unpack_files
-from reprobox.judging.sandbox import choose_cpus, choose_timeout, make_fence
+from reprobox.judging.sandbox import check_runtime, choose_cpus, choose_timeout, make_fence
 from reprobox.judging.statement import format_attestation
+from reprobox.judging.syscalls import read_profile
 from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
 from reprobox.judging.words import Said
@@ -77,6 +79,7 @@ def judge_bundle(
     Raises ``BundleError`` for one that is refused, ``EngineError`` where the sandbox itself cannot be had, and
     ``UsageError`` while another process judges into the same folder.
     """
+    check_runtime(options.runtime, bench.engines[0].info())
     with _alone(folder):
         return _judge(path, folder, options, bench, on_rung)
 
@@ -157,6 +160,7 @@ def _make_request(
         checks = GpuChecks(options.gpus, bench.driver, engine, entry.plan, bench.settings)
         checks.check_machine(stranger=True)
         checks.check_kernels(image)
+    profile = _keep_profile(folder) if engine.info().name == "podman" else None
     resources = entry.spec.resources
     limited = replace(
         resources, timeout=choose_timeout(options.contest, resources), cpus=choose_cpus(resources, engine.info())
@@ -175,9 +179,19 @@ def _make_request(
         host=bench.host,
         started=bench.settings.now(),
         environment={"REPROBOX_WATCH": "1"},
-        fence=make_fence(options.contest, resources, bench.host.memory, options.runtime),
+        fence=make_fence(options.contest, resources, bench.host.memory, options.runtime, profile),
         inputs=inputs,
     )
+
+
+def _keep_profile(folder: Path) -> Path | None:
+    """Write down which system calls are allowed, where Podman's own list would allow namespaces too."""
+    profile = read_profile()
+    if profile is None:
+        return None
+    path = folder / "seccomp.json"
+    write_atomic(path, json.dumps(profile, indent=1).encode())
+    return path.absolute()
 
 
 def _start(
@@ -190,6 +204,7 @@ def _start(
     folder: Path,
 ) -> Judgement:
     assert request.fence is not None
+    fence = request.fence(folder)
     wants_network = (make_reason("spec_wants_network"),) if entry.spec.network else ()
     return Judgement(
         entry=entry.plan.name,
@@ -204,8 +219,8 @@ def _start(
         rungs=(),
         claim=entry.claim.id,
         claimed_outputs={file.path: file.sha256 for file in entry.claim.outputs},
-        notes=(*entry.notes, *wants_network, *_list_unheld(info), *_list_unclaimed(entry, options.contest)),
-        sandbox=_describe_fence(request.fence(folder), info),
+        notes=(*entry.notes, *wants_network, *_list_unheld(fence, info), *_list_unclaimed(entry, options.contest)),
+        sandbox=_describe_fence(fence, info),
         host=replace(request.host, cpu_flags=()),
         engine=record_engine(info),
         started=request.started.isoformat(),
@@ -219,15 +234,18 @@ def _list_unclaimed(entry: Entry, contest: Contest) -> Said:
     return (make_reason("predictions_unclaimed", path=contest.predictions),)
 
 
-def _list_unheld(info: EngineInfo) -> Said:
-    if info.holds_limits:
-        return ()
-    return (make_reason("limits_not_held"),)
+def _list_unheld(fence: Fence, info: EngineInfo) -> Said:
+    """Say what the sandbox lacks on this engine."""
+    limits = () if info.holds_limits else (make_reason("limits_not_held"),)
+    unlisted = info.name == "podman" and fence.profile is None
+    namespaces = (make_reason("namespaces_open"),) if unlisted else ()
+    own_kernel = (make_reason("own_kernel"),) if info.has_own_kernel(fence.runtime) else ()
+    return (*limits, *namespaces, *own_kernel)
 
 
 def _describe_fence(fence: Fence, info: EngineInfo) -> dict[str, object]:
     """Say what the sandbox was, for the trail: limits that the engine cannot hold are none."""
-    values = {key: value for key, value in asdict(fence).items() if key != "quotas"}
+    values = {key: value for key, value in asdict(fence).items() if key not in ("quotas", "profile")}
     quotas = {quota.what: {"size": quota.size, "files": quota.files} for quota in fence.quotas}
     return {
         "network": False,
@@ -236,6 +254,8 @@ def _describe_fence(fence: Fence, info: EngineInfo) -> dict[str, object]:
         "holds_limits": info.holds_limits,
         **values,
         "quotas": quotas,
+        "system_calls": "Podman's, without namespaces" if fence.profile else "the engine's",
+        "runtime": fence.runtime or info.default_runtime,
     }
 
 

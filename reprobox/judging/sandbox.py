@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reprobox.engines.base import EngineInfo, Fence, Quota
+from reprobox.errors import EngineError
 from reprobox.judging.terms import MEBIBYTE, Contest
 from reprobox.spec.model import Resources
 
@@ -16,7 +17,9 @@ _RECORD_FILES = 20_000
 SCRATCH = ("/tmp", "/var/tmp", "/home/reprobox")
 
 
-def make_fence(contest: Contest, resources: Resources, memory: int, runtime: str) -> Callable[[Path], Fence]:
+def make_fence(
+    contest: Contest, resources: Resources, memory: int, runtime: str, profile: Path | None = None
+) -> Callable[[Path], Fence]:
     """Return what makes the fence of a run in a folder; ``memory`` is the machine's, in bytes.
 
     What the entry asks for itself counts where it is less.
@@ -43,9 +46,28 @@ def make_fence(contest: Contest, resources: Resources, memory: int, runtime: str
                 Quota(folder / "record", "its record folder", _RECORD_FOLDER, _RECORD_FILES),
             ),
             runtime=runtime,
+            profile=profile,
         )
 
     return fence
+
+
+def check_runtime(name: str, info: EngineInfo) -> None:
+    """Raise ``EngineError`` for a runtime that the engine does not have, or has and would not take."""
+    if name in ("", info.default_runtime):
+        return
+    if info.name == "podman":  # its API takes a runtime's name and does nothing about it
+        raise EngineError(
+            f"--runtime {name}: Podman runs every container with {info.default_runtime}, whatever it is asked for",
+            hint=f'write runtime = "{name}" below [engine] in its containers.conf, restart it, and leave --runtime out',
+        )
+    # Docker also takes containerd's own names, and paths, without having them among its settings.
+    if name not in info.runtimes and not name.startswith(("io.containerd.", "/")):
+        known = ", ".join(sorted(info.runtimes)) or "none"
+        raise EngineError(
+            f"--runtime {name}: the container engine has no such runtime; it has: {known}",
+            hint="name one of these, or add it to `runtimes` in the engine's daemon.json and restart the engine",
+        )
 
 
 def choose_cpus(resources: Resources, info: EngineInfo) -> float | None:

@@ -176,7 +176,10 @@ class Podman:
         argv = ["podman", *store, "system", "service", "--time", "0", self.host]
         with (self.folder / "log").open("wb") as log:
             environ = {**os.environ, "CONTAINERS_CONF": str(settings)}
-            self._process = subprocess.Popen(argv, env=environ, stdout=log, stderr=log, start_new_session=True)
+            # In its own folder: that is where its conmon leaves a file for a container that wanted too much memory.
+            self._process = subprocess.Popen(
+                argv, cwd=self.folder, env=environ, stdout=log, stderr=log, start_new_session=True
+            )
         for _ in range(100):
             try:
                 return connect({"DOCKER_HOST": self.host})

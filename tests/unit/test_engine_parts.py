@@ -1,20 +1,25 @@
 """The parts of the Docker engine that need no engine."""
 
 import os
+import queue
+import signal
+import time
 from dataclasses import replace
 
 import pytest
 import requests
 
-from reprobox.engines.base import ContainerSpec, EngineGone, GpuAccess, Mount
+from reprobox.engines.base import ContainerSpec, EngineGone, Fence, GpuAccess, Mount
 from reprobox.engines.cdi import list_cdi_devices
 from reprobox.engines.docker import images
 from reprobox.engines.docker.config import run_config
 from reprobox.engines.docker.describe import _choose_access, _list_devices, _store_kind, describe_engine
 from reprobox.engines.docker.errors import refusal, translate_errors
 from reprobox.engines.docker.memory import peak_of
+from reprobox.engines.ending import Ending
 from reprobox.engines.fake import FakeEngine
 from reprobox.engines.owners import is_gone, is_temporary_gone, name_owner, name_temporary
+from reprobox.engines.usage import choose_user_limit, watched_memory
 from reprobox.layers.model import EPOCH
 
 
@@ -88,6 +93,97 @@ def test_a_rootless_engine_s_user_is_the_caller_outside(info, user, namespace):
     config = configure(info, user="7:8")
     assert (config["User"], config["HostConfig"].get("UsernsMode")) == (user, namespace)
     assert configure(info)["User"] == ""
+
+
+FENCE = Fence(
+    memory=1 << 30,
+    shm=1,
+    scratch=2,
+    scratch_folders=("/tmp",),
+    read_only=True,
+    processes=64,
+    cpus="",
+    open_files=9,
+    file_size=8,
+    quotas=(),
+    runtime="",
+)
+GVISOR = {"runtimes": {"runc": "runc", "guard": "/usr/bin/runsc"}, "default_runtime": "runc"}
+
+
+def fence_in(user_limit=None, info=INFO, **changes):
+    fence = replace(FENCE, **changes)
+    return run_config(ContainerSpec("demo:1", fence=fence), info, user_limit)["HostConfig"]
+
+
+def test_a_fence_leaves_the_engine_its_own_list_of_system_calls_unless_it_has_one(tmp_path):
+    assert fence_in()["SecurityOpt"] == ["no-new-privileges"]
+    closed = fence_in(profile=tmp_path / "list")
+    assert closed["SecurityOpt"] == ["no-new-privileges", f"seccomp={tmp_path / 'list'}"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "default", "tasks"), [("", "runc", 64), ("guard", "runc", 640), ("", "guard", 640), ("runsc", "", 640)]
+)
+def test_processes_in_a_kernel_of_their_own_are_several_tasks_each(runtime, default, tasks):
+    info = replace(INFO, runtimes=GVISOR["runtimes"], default_runtime=default)
+    host = fence_in(info=info, runtime=runtime)
+    assert (host["PidsLimit"], host.get("Runtime", "")) == (tasks, runtime)
+
+
+def test_where_an_engine_holds_no_limits_the_kernel_holds_some():
+    names = {one["Name"] for one in fence_in()["Ulimits"]}
+    assert "nproc" not in names
+    assert "OomScoreAdj" not in fence_in()
+    host = fence_in(77, info=replace(INFO, holds_limits=False))
+    assert {"Name": "nproc", "Soft": 77, "Hard": 77} in host["Ulimits"]
+    assert host["OomScoreAdj"] == 1000
+
+
+def test_a_user_s_processes_are_limited_where_nothing_better_is():
+    assert choose_user_limit(FENCE, INFO) is None
+    assert choose_user_limit(FENCE, replace(INFO, name="podman")) > 1000
+    least = choose_user_limit(FENCE, replace(INFO, holds_limits=False))
+    assert FENCE.processes < least < FENCE.processes + 30_000
+
+
+@pytest.mark.parametrize(("limit", "ended"), [(1, True), (1 << 50, False), (None, False)])
+def test_who_holds_more_memory_than_they_may_is_ended(limit, ended):
+    sent = queue.SimpleQueue()
+    ending = Ending(sent.put)
+    with ending.possible(), watched_memory(ending, os.getpid(), limit):
+        if ended:
+            assert sent.get(timeout=10) is signal.SIGKILL
+        else:
+            time.sleep(0.3)
+    assert (ending.out_of_memory, sent.empty()) == (ended, True)
+
+
+def test_a_container_that_has_ended_is_not_looked_at():
+    ending = Ending(lambda number: None)
+    with ending.possible(), watched_memory(ending, 0, 1):
+        time.sleep(0.3)
+    assert not ending.out_of_memory
+
+
+def test_the_engine_s_runtimes_are_known_by_name():
+    told = {"Runtimes": {"runc": {"path": "runc"}, "guard": {"path": "/usr/bin/runsc"}, "shim": {}}}
+    info = describe_engine(_Client({**told, "DefaultRuntime": "runc"}), local=True)
+    assert info.runtimes == {"runc": "runc", "guard": "/usr/bin/runsc", "shim": ""}
+    assert [name for name in ("", "runc", "guard", "shim", "io.containerd.runsc.v1") if info.has_own_kernel(name)] == [
+        "guard",
+        "io.containerd.runsc.v1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"), [(7, "limits.open_files"), (6, "start it with CAP_SYS_RESOURCE, or higher limits")]
+)
+def test_a_limit_that_the_engine_may_not_set_is_hinted_at_by_its_kind(kind, hint):
+    error = refusal(
+        "starting", f"runc: error setting rlimits: error setting rlimit type {kind}: operation not permitted"
+    )
+    assert hint in error.hint
 
 
 def test_a_container_gets_nothing_that_it_was_not_given():

@@ -12,13 +12,15 @@ import pytest
 from made_files import npy
 from made_records import make_record
 
-from reprobox.errors import BundleError, SpecError, UsageError
+from reprobox.engines.fake import FakeEngine
+from reprobox.errors import BundleError, EngineError, SpecError, UsageError
 from reprobox.judging.agreement import agree, choose_predictions
 from reprobox.judging.claim import list_copies, read_claimed_metrics, score_claim
 from reprobox.judging.ending import explain_failure
 from reprobox.judging.lint import find_hooks
 from reprobox.judging.receive import choose_folder
-from reprobox.judging.sandbox import choose_timeout, make_fence
+from reprobox.judging.sandbox import check_runtime, choose_timeout, make_fence
+from reprobox.judging.syscalls import close_namespaces
 from reprobox.judging.terms import Contest, Limits, Metric, read_contest
 from reprobox.judging.words import tell_english
 from reprobox.plan import SourceFile
@@ -310,6 +312,8 @@ def explain(tmp_path, log=b"", **changes):
         ({"timed_out": True, "exit_code": 137}, "its time was up after 6 s (limits.time)"),
         ({"out_of_memory": True, "exit_code": 137}, "more memory than the limit of 1.1 GB"),
         ({"exit_code": 137}, "does not put down to memory"),
+        ({"exit_code": 137, "peak_memory": 2**29}, "does not put down to memory"),
+        ({"exit_code": 137, "peak_memory": 2**30}, "as much memory was in use as it may have, 1.1 GB (limits.memory)"),
         ({"exit_code": 153}, "it wrote a file larger than 10.7 GB"),
         ({"exit_code": 3}, "failed with exit code 3"),
     ],
@@ -368,6 +372,55 @@ def test_without_a_contest_three_quarters_of_the_machines_memory_are_the_limit(t
         "/output": tmp_path / "output",
         "its record folder": tmp_path / "record",
     }
+
+
+DOCKER = replace(FakeEngine().info(), runtimes={"runc": "runc", "guard": "/usr/bin/runsc"}, default_runtime="runc")
+PODMAN = replace(DOCKER, name="podman")
+
+
+@pytest.mark.parametrize(
+    ("name", "info"),
+    [("", DOCKER), ("guard", DOCKER), ("io.containerd.runsc.v1", DOCKER), ("/opt/shim", DOCKER), ("runc", PODMAN)],
+)
+def test_a_runtime_that_the_engine_has_is_taken(name, info):
+    check_runtime(name, info)
+
+
+@pytest.mark.parametrize(
+    ("name", "info", "words", "hint"),
+    [
+        (
+            "runsc",
+            DOCKER,
+            "--runtime runsc: the container engine has no such runtime; it has: guard, runc",
+            "daemon.json",
+        ),
+        ("guard", PODMAN, "--runtime guard: Podman runs every container with runc", 'write runtime = "guard"'),
+    ],
+)
+def test_a_runtime_that_would_not_be_used_is_refused(name, info, words, hint):
+    with pytest.raises(EngineError) as caught:
+        check_runtime(name, info)
+    assert words in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_list_of_system_calls_loses_what_opens_namespaces_and_keeps_the_rest():
+    allowed = {"action": "SCMP_ACT_ALLOW", "args": []}
+    for_root = {"names": ["setns", "bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN"]}}
+    rules = [{"names": ["clone", "clone3", "read", "unshare"], **allowed}, {"names": ["keyctl"], **allowed}, for_root]
+    closed = close_namespaces({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules})
+    assert closed["defaultAction"] == "SCMP_ACT_ERRNO"
+    kept, root, *ruled = closed["syscalls"]
+    assert kept == {"names": ["read"], **allowed}
+    assert root == {**for_root, "names": ["bpf"]}
+    actions = {name: (rule["action"], rule.get("errnoRet")) for rule in ruled for name in rule["names"]}
+    assert {actions[name] for name in ("unshare", "keyctl", "setns", "mount")} == {("SCMP_ACT_ERRNO", 1)}
+    assert actions["clone3"] == ("SCMP_ACT_ERRNO", 38)
+    (clone,) = (rule for rule in ruled if "clone" in rule["names"])
+    (condition,) = clone["args"]
+    assert condition["value"] & 0x10000000  # CLONE_NEWUSER
+    assert not condition["value"] & 0x10F00  # what a thread is made with
 
 
 @pytest.mark.parametrize("name", ["...reprobox", "..reprobox", "a\nb.reprobox", "\x1b[2J.reprobox"])

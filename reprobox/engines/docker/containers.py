@@ -56,6 +56,11 @@ class Containers:
         with translate_errors("starting the container"):
             self._client.start(container)
 
+    def find_process(self, container: str) -> int:
+        """Return the number of the container's first process on the engine's machine; 0 when it has ended."""
+        with translate_errors("looking at the container"):
+            return int(self._client.inspect_container(container)["State"]["Pid"])
+
     def send_signal(self, container: str, number: signal.Signals) -> None:
         """Send a signal to the container's first process; one that has ended is fine."""
         with suppress(EngineError), translate_errors("stopping the container"):

@@ -51,6 +51,8 @@ def describe_engine(client: docker.APIClient, *, local: bool) -> EngineInfo:
         gpu_access=_choose_access(info, devices, local=local and name == "docker"),
         gpu_devices=devices,
         init=bool(info.get("InitBinary")),
+        runtimes={name: str(one.get("path") or "") for name, one in (info.get("Runtimes") or {}).items()},
+        default_runtime=info.get("DefaultRuntime", ""),
     )
 
 

@@ -29,7 +29,11 @@ _HINTS = (
     ("nvidia-container-cli", "check that `nvidia-smi` works on the engine's machine"),
     ("cdi device injection failed", "check that `nvidia-smi` works on the engine's machine, and its files in /etc/cdi"),
     ("range of cpus is from", "ask for fewer CPUs in `resources`"),
-    ("error setting rlimit", "the engine itself may not open as many files: ask for fewer (limits.open_files)"),
+    ("error setting rlimit type 7", "the engine itself may not open as many files: ask for fewer (limits.open_files)"),
+    (
+        "error setting rlimit",
+        "the engine itself may not have as much: start it with CAP_SYS_RESOURCE, or higher limits",
+    ),
     ("minimum memory limit", "ask for more memory in `resources`"),
     ("bind source path does not exist", "the engine cannot see that folder; does it run on another machine?"),
     ("docker-init", "install the engine's init binary (Debian: tini)"),

@@ -15,6 +15,7 @@ from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.memory import MemoryWatch
 from reprobox.engines.ending import Ending, caught_signals, time_limit
 from reprobox.engines.quota import watched_quotas
+from reprobox.engines.usage import choose_user_limit, watched_memory
 from reprobox.errors import EngineError, Interrupted
 
 
@@ -31,8 +32,10 @@ def run_container(
             "the container engine runs on another machine and cannot see this one's folders",
             hint="unset DOCKER_HOST (or `docker context use default`) to use the engine here",
         )
-    quotas = spec.fence.quotas if spec.fence else ()
-    with containers.create(run_config(spec, info)) as container:
+    quotas, users = (spec.fence.quotas, choose_user_limit(spec.fence, info)) if spec.fence else ((), None)
+    # Where the engine holds no limits, somebody else has to.
+    memory_limit = spec.fence.memory if spec.fence and not info.holds_limits else None
+    with containers.create(run_config(spec, info, users)) as container:
         ending = Ending(partial(containers.send_signal, container))
         with (
             attach_streams(client, container) as output,
@@ -41,7 +44,12 @@ def run_container(
         ):
             began = time.monotonic()
             containers.start(container)
-            with ending.possible(), time_limit(ending, spec.timeout), watched_quotas(ending, quotas):
+            with (
+                ending.possible(),
+                time_limit(ending, spec.timeout),
+                watched_quotas(ending, quotas),
+                watched_memory(ending, containers.find_process(container) if memory_limit else 0, memory_limit),
+            ):
                 if info.holds_limits:  # else there is no account of the container's own
                     memory.start()
                 for stream, data in read_frames(output):
@@ -54,7 +62,7 @@ def run_container(
     return ContainerResult(
         exit_code=int(state["ExitCode"]),
         seconds=seconds,
-        out_of_memory=bool(state.get("OOMKilled")),
+        out_of_memory=bool(state.get("OOMKilled")) or ending.out_of_memory,
         timed_out=ending.timed_out,
         peak_memory=memory.peak,
         stopped_for=ending.stopped_for,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from engine_packages import REPOSITORY
+from program import Finished
 
 
 class Somebody:
@@ -41,9 +42,12 @@ class Somebody:
     def _can_use(self, python):
         return self.run(python, "-c", "import reprobox.cli").returncode == 0
 
-    def start(self, *argv, log):
-        """Start a program as them, in a session of its own; it may use what runs with more rights than theirs."""
-        command = [*self._become, *map(str, argv)]
+    def start(self, *argv, log, by=()):
+        """Start a program as them, in a session of its own; it may use what runs with more rights than theirs.
+
+        ``by`` is a command that root runs, which becomes the command after it.
+        """
+        command = [*by, *self._become, *map(str, argv)]
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environ, stdout=log, stderr=log, start_new_session=True
         )
@@ -64,6 +68,11 @@ class Somebody:
     def judge(self, bundle, contest, out):
         """Judge a bundle as them."""
         return self.run(self._python, "-m", "reprobox", "judge", "--contest", contest, "-o", out, bundle)
+
+    def call(self, *argv):
+        """Run ``reprobox`` as them, however it ends."""
+        done = self.run(self._python, "-m", "reprobox", *argv)
+        return Finished(done.returncode, done.stdout, done.stderr)
 
     def copy(self, project, name="project"):
         """Give them a project of their own."""
