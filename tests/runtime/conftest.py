@@ -145,32 +145,24 @@ def make_venv(tmp_path_factory, runtime_root):
     return make
 
 
-def _find_edges():
-    """Return the oldest Python, this project's own and the newest."""
-    pythons = list(find_pythons())
-    return {pythons[0], pythons[-1], f"3.{sys.version_info[1]}"}
-
-
-def _list_boxes():
-    """Every Python; those between the edges take long."""
-    edges = _find_edges()
+def _list_boxes(*, edges: bool):
+    """Every Python, or the oldest, this project's own and the newest; all but the oldest and its own take long."""
+    pythons = find_pythons()
+    oldest, own, newest = next(iter(pythons)), f"3.{sys.version_info[1]}", list(pythons)[-1]
     return [
-        pytest.param(one, marks=[] if one[0] in edges else pytest.mark.long, id=one[0])
-        for one in find_pythons().items()
+        pytest.param(one, marks=[] if one[0] in (oldest, own) else pytest.mark.long, id=one[0])
+        for one in pythons.items()
+        if not edges or one[0] in (oldest, own, newest)
     ]
 
 
-def _list_edges():
-    return [pytest.param(one, id=one[0]) for one in find_pythons().items() if one[0] in _find_edges()]
-
-
-@pytest.fixture(params=_list_boxes())
+@pytest.fixture(params=_list_boxes(edges=False))
 def box(request, make_venv, runtime_root, tmp_path) -> Box:
     """The default contract under each Python of this machine."""
     return _make_box(make_venv(request.param[0]), runtime_root, tmp_path)
 
 
-@pytest.fixture(params=_list_edges())
+@pytest.fixture(params=_list_boxes(edges=True))
 def edge_box(request, make_venv, runtime_root, tmp_path) -> Box:
     """The default contract under the oldest Python, this project's own and the newest."""
     return _make_box(make_venv(request.param[0]), runtime_root, tmp_path)

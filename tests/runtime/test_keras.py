@@ -33,7 +33,7 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(params=["tensorflow", "torch", "jax"])
+@pytest.fixture(params=["tensorflow", *(pytest.param(name, marks=pytest.mark.long) for name in ("torch", "jax"))])
 def keras_box(request, runtime_root, tmp_path):
     if request.param == "jax":
         box = make_group_box(SMALL, runtime_root, tmp_path / "box")
