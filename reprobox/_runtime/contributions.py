@@ -4,7 +4,6 @@
 beside it, these raise where they are called wrongly: a table that is not there is only missed at the end.
 """
 
-import math
 import os
 
 from .contract import read_contract
@@ -151,8 +150,8 @@ def _check_model(model):
         raise ValueError("seed: has more than 19 digits")
     if weight is not None and not abs(weight) <= 1e300:
         raise ValueError("weight: is no finite number")
-    if model["sum_to_one"] and abs(math.fsum(model["values"]) - 1) > 0.01:
-        raise ValueError("values: sum to %g, and sum_to_one is true" % math.fsum(model["values"]))
+    if model["sum_to_one"] and abs(sum(model["values"]) - 1) > 0.01:
+        raise ValueError("values: sum to %g, and sum_to_one is true" % sum(model["values"]))
 
 
 def _check_texts(*texts):

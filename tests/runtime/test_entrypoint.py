@@ -215,12 +215,10 @@ BAD_CONTRACTS += [BAD_STAGES % '{"name": "a", "command": ["x\\u0000"]}', BAD_STA
 
 
 @pytest.mark.parametrize("text", BAD_CONTRACTS)
-def test_a_broken_contract_is_one_line(newest_box, text):
-    environment = newest_box.environment()
-    (newest_box.work / "contract.json").write_text(text)
-    done = subprocess.run(
-        newest_box.entrypoint, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+def test_a_broken_contract_is_one_line(box, text):
+    environment = box.environment()
+    (box.work / "contract.json").write_text(text)
+    done = subprocess.run(box.entrypoint, env=environment, capture_output=True, text=True, check=False, timeout=60)
     lines = [line for line in done.stderr.splitlines() if "this process is not seeded" not in line]
     assert (done.returncode, len(lines)) == (2, 1), done.stderr
 
