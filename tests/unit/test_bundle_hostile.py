@@ -487,6 +487,7 @@ def test_files_that_are_not_sorted_or_there_twice_are_refused(bent, refused, tmp
         assert "not sorted" in refused(bent.write(tmp_path / "x"))
 
 
+@pytest.mark.long
 def test_more_files_in_a_manifest_than_anybody_hands_over_are_refused(bent, refused, tmp_path):
     files = [{"path": f"reprobox/project/{n:07}", "sha256": "0" * 64, "size": 0} for n in range(200_001)]
     bent.manifest["files"] = files

@@ -218,6 +218,7 @@ def test_a_long_list_of_mistakes_is_cut(refuse):
     assert refuse(rows(*((f"v{at}", "x") for at in range(500))))[-1] == "… and 480 more"
 
 
+@pytest.mark.long
 def test_more_rows_than_anybody_reads_are_refused(refuse):
     assert f"more than {MOST_ROWS} rows" in refuse(rows(*((f"v{at}", 1) for at in range(MOST_ROWS + 1))))[0]
 
@@ -255,6 +256,7 @@ def test_nothing_reaches_the_terminal_unescaped(refuse):
     assert "\x1b" not in "".join(refuse(rows(("\x1b[2J", "x"), ("\x1b[2J", "y"))))
 
 
+@pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(table=st.binary(max_size=400), meta=st.text(max_size=100))
 def test_any_bytes_are_read_or_refused(tmp_path_factory, table, meta):

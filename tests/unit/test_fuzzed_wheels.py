@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from made_wheels import PYTHON, SITE, UpperCompiler, metadata, record_of, save_wheel, wheel_bytes, zip_of
@@ -43,6 +44,7 @@ def check_outcome(tmp_path_factory, data):
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.long
 @FUZZ
 @given(st.lists(st.tuples(HEADER, st.integers(0, 255)), min_size=1, max_size=6))
 def test_any_changed_bytes_give_a_layer_or_one_error(tmp_path_factory, changes):
@@ -66,6 +68,7 @@ def test_any_change_of_the_table_of_contents_gives_a_layer_or_one_error(tmp_path
     check_outcome(tmp_path_factory, bytes(data))
 
 
+@pytest.mark.long
 @FUZZ
 @given(st.dictionaries(st.text(max_size=30), st.binary(max_size=20), max_size=4))
 @example({"..": b"", "/": b"", "thing-1.0.data/data/../x": b""})
@@ -82,6 +85,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.long
 @FUZZ
 @given(st.dictionaries(st.lists(PIECES, min_size=1, max_size=6).map("".join), st.binary(max_size=20), max_size=4))
 def test_any_names_of_hostile_pieces_give_a_layer_or_one_error(tmp_path_factory, files):

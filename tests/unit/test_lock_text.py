@@ -72,6 +72,7 @@ LOCKS = st.builds(
 )
 
 
+@pytest.mark.long
 @given(LOCKS)
 def test_every_lock_comes_back_as_it_was_and_gives_the_same_text_again(lock):
     text = format_lock(lock)

@@ -133,6 +133,7 @@ def test_the_full_example_is_accepted_by_both():
     assert loader_problems(FULL) == ()
 
 
+@pytest.mark.long
 @settings(max_examples=250, deadline=None)
 @given(mutated_specs())
 def test_schema_and_loader_agree_on_mutated_specs(data):

@@ -264,6 +264,7 @@ def test_every_limit_of_a_backend_has_its_source():
     assert min(high for _, high in seed_limits().values()) == SAFE_SEED_MAX
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("payload", ["a", "1", "1.", "a>=1,", "\\\\", "$"])
 def test_a_value_of_many_thousand_characters_is_refused_quickly_under_every_key(payload):
     text = '"' + payload * (70_000 // len(payload)) + '"'

@@ -197,6 +197,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_no_shape_of_data_raises_anything_but_our_own_errors(data):

@@ -87,6 +87,7 @@ def test_a_value_that_would_break_out_is_refused_with_its_place(make_project, li
     assert not (folder / "spec.lock").exists()
 
 
+@pytest.mark.long
 @pytest.mark.network
 def test_odd_file_names_survive_both_ways_into_an_image(make_project, fresh_lock, tmp_path):
     lines = ("import os", "for path, _, names in os.walk('.'):", "    for name in names:")

@@ -60,6 +60,7 @@ def test_the_one_leak_comes_first_with_its_line_and_what_to_do(project):
     assert suspects[0]["advice"] in text
 
 
+@pytest.mark.long
 def test_each_classic_leak_is_named_at_level_off(tmp_path, fresh_lock):
     folder = tmp_path / "leaks"
     shutil.copytree(LEAKS, folder, ignore=shutil.ignore_patterns(".reprobox"))

@@ -152,6 +152,7 @@ def test_a_program_that_fills_the_disk_leaves_a_whole_record(project, tmp_path):
         assert {path.name for path in folder.iterdir()} == {"run.json", "log.txt", "output", "record"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
