@@ -108,6 +108,7 @@ print(before == read(), before)
         overrides = torch_box.record()["overrides"]
         assert overrides == [{"switch": "torch.set_num_threads", "set": 1, "found": 2}]
 
+    @pytest.mark.long
     def test_loader_workers_differ_and_repeat(self, torch_box):
         code = """
 import numpy, random, torch

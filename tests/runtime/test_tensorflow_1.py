@@ -62,6 +62,7 @@ def _check_graphs(box):
     return drawn[0][0]
 
 
+@pytest.mark.long
 def test_every_graph_is_seeded_and_every_session_has_the_threads_under_compat_v1(tensorflow_box):
     _check_graphs(tensorflow_box)
 

@@ -39,6 +39,7 @@ def compare_two(box, code, **values):
 
 @pytest.mark.network
 class TestTorch:
+    @pytest.mark.long
     def test_another_order_of_batches_is_the_data(self, torch_box):
         assert compare_two(torch_box, ORDER, ORDER=("1", "1")) is None
         found = compare_two(torch_box, ORDER, ORDER=("1", "2"))

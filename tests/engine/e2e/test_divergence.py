@@ -155,6 +155,7 @@ def test_seeds_that_were_run_are_not_run_again(project):
     assert mean["claim"]["inside"] in (True, False)
 
 
+@pytest.mark.long
 def test_a_sweep_that_is_stopped_goes_on_where_it_was(project):
     plant(project, "slow")
     with subprocess.Popen(

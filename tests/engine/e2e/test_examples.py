@@ -74,6 +74,7 @@ def test_nothing_in_an_example_is_suspect(example):
     assert [record["suspects"] for record in read_records(example)] == [[]] * 5
 
 
+@pytest.mark.long
 def test_without_determinism_some_output_differs(uncontrolled):
     found = uncontrolled.json
     assert (uncontrolled.code, found["verdict"], found["level"]) == (1, "DIFFERENT", "off"), uncontrolled.stderr
@@ -135,6 +136,7 @@ def test_outputs_belong_to_whoever_ran_it(example):
     assert {path.stat().st_uid for path in folder.rglob("*")} == {owner}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("example", ["tabular-sklearn"], indirect=True)
 def test_each_stage_runs_alone_on_what_the_stages_before_it_left(example, tmp_path):
     folder, whole = tmp_path / "tabular", read_records(example)[0]

@@ -140,6 +140,7 @@ def test_exporting_twice_gives_the_same_bytes_and_an_interrupted_export_goes_on(
     assert not rest.exists()
 
 
+@pytest.mark.long
 def test_plain_engines_load_the_bundle_as_the_same_image(entry, tmp_path, daemons):
     folder, bundle = entry
     digest = call_program("build", "--json", folder).json["image_digest"]
@@ -185,6 +186,7 @@ def test_a_changed_weight_is_told_and_a_score_that_no_seed_reaches_is_not_believ
     assert found["agreement"]["with_claim"] == 1
 
 
+@pytest.mark.long
 def test_another_seeds_result_is_consistent_and_no_nearer_than_a_seed(entry, judge, tmp_path):
     folder, bundle = entry
     other = make_entry(tmp_path / "other", "rehearsal", seed=33)
