@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
 from reprobox.judging.judgement import Judgement, Rung
 from reprobox.judging.receive import tag_image
 from reprobox.project import Project
-from reprobox.report.pdf import BROWSERS, find_browser, print_pdf
+from reprobox.report.pdf import NO_BROWSER, find_browser, print_pdf
 from reprobox.settings import Settings
 from reprobox.workflow import plan_project
 
@@ -61,28 +62,49 @@ def judge_file(
     browser = _find_printer(settings) if after.pdf else ""
     driver, engine = read_driver(), connect(settings.environ)
     bench = Bench((engine,), read_host(driver.gpus), driver, settings)
-    try:
+    with _using_image(path, engine, settings, remove=after.remove_image):
         judgement = judge_bundle(path, folder, options, bench, on_rung)
-    finally:
-        if after.remove_image:
-            _remove_image(path, engine)
     if browser:
+        _print_pages(folder, browser, settings)
+    return judgement
+
+
+def _print_pages(folder: Path, browser: str, settings: Settings) -> None:
+    """Print what is there as HTML; an entry has been judged, whatever becomes of that."""
+    try:
         for page in sorted(folder.glob("judgement.*.html")):
             write_atomic(page.with_suffix(".pdf"), print_pdf(browser, page.read_text("utf-8")))
-    return judgement
+    except UsageError as exc:
+        settings.reporter.warn(exc.message)
 
 
 def _find_printer(settings: Settings) -> str:
     browser = find_browser(settings.environ)
     if browser is None:
         raise UsageError(
-            f"no PDF: none of the browsers that print one is installed ({', '.join(BROWSERS)})",
+            NO_BROWSER,
             hint="install one, or leave --pdf out and print judgement.<language>.html from another browser",
         )
     return browser
 
 
-def _remove_image(path: Path, engine: Engine) -> None:
-    """Remove what judging a bundle has loaded; a bundle that was refused before that has left nothing."""
-    with suppress(BundleError, UsageError, EngineError):
-        engine.remove_image(tag_image(read_heading(path).manifest))
+@contextmanager
+def _using_image(path: Path, engine: Engine, settings: Settings, *, remove: bool) -> Iterator[None]:
+    """Hold a bundle's image; ``remove`` it at the end, unless another process judges with the very same."""
+    try:
+        tag = tag_image(read_heading(path).manifest)
+    except (BundleError, UsageError):  # said by whoever judges it; nothing of it is loaded
+        yield
+        return
+    folder = settings.cache / "judging"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{tag.replace('/', '-')}.lock").open("w") as held:
+        with suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(held, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            if remove:
+                with suppress(OSError, EngineError):
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    engine.remove_image(tag)

@@ -20,7 +20,7 @@ from reprobox.report.git import read_git
 from reprobox.report.lang import Language
 from reprobox.report.make import make_report
 from reprobox.report.model import Report
-from reprobox.report.pdf import BROWSERS, find_browser, print_pdf
+from reprobox.report.pdf import NO_BROWSER, find_browser, print_pdf
 from reprobox.report.sources import Sources
 from reprobox.report.values import Answer
 from reprobox.settings import Settings
@@ -125,8 +125,7 @@ def _choose_printer(settings: Settings, formats: tuple[str, ...]) -> PrintPdf | 
     browser = find_browser(settings.environ)
     if browser:
         return partial(print_pdf, browser)
-    message = f"no PDF: none of the browsers that print one is installed ({', '.join(BROWSERS)})"
     if formats == ("pdf",):
-        raise UsageError(message, hint="install one, or print report.<language>.html from another browser")
-    settings.reporter.note(message)
+        raise UsageError(NO_BROWSER, hint="install one, or print report.<language>.html from another browser")
+    settings.reporter.note(NO_BROWSER)
     return None

@@ -117,3 +117,16 @@ def time_limit(ending: Ending, seconds: float | None) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+@contextmanager
+def watched(look: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Have ``look`` run beside, in a thread, until the event that it is given is set at the end, which waits for it."""
+    done = threading.Event()
+    watcher = threading.Thread(target=look, args=(done,), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()

@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from reprobox.engines.base import Quota
-from reprobox.engines.ending import Ending
+from reprobox.engines.ending import Ending, watched
 
 _POLL = 0.25
 """Seconds between two looks; after one that takes longer than a tenth of that the next waits ten times as long."""
@@ -24,14 +25,10 @@ def watched_quotas(ending: Ending, quotas: tuple[Quota, ...]) -> Iterator[None]:
     if not quotas:
         yield
         return
-    done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(ending, quotas, done), daemon=True)
-    watcher.start()
     try:
-        yield
+        with watched(partial(_watch, ending, quotas)):
+            yield
     finally:
-        done.set()
-        watcher.join()
         if not ending.stopped_for:  # what it wrote in its last moment
             ending.stopped_for = next(filter(None, map(find_excess, quotas)), "")
 

@@ -6,10 +6,11 @@ import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from reprobox.engines.base import EngineInfo, Fence
-from reprobox.engines.ending import Ending
+from reprobox.engines.ending import Ending, watched
 
 _POLL = 0.1
 """Seconds between two looks: a program that only takes memory gets some hundred megabytes in that time."""
@@ -43,14 +44,8 @@ def watched_memory(ending: Ending, process: int, limit: int | None) -> Iterator[
     if limit is None or not process:
         yield
         return
-    done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(ending, process, limit, done), daemon=True)
-    watcher.start()
-    try:
+    with watched(partial(_watch, ending, process, limit)):
         yield
-    finally:
-        done.set()
-        watcher.join()
 
 
 def _watch(ending: Ending, process: int, limit: int, done: threading.Event) -> None:

@@ -40,6 +40,8 @@ from reprobox.verdict import Verdict
 
 IDENTITY = "is the bundle what it says it is?"
 JUDGEMENT_FILE = "judgement.json"
+JUDGEMENT_FILES = "judgement.*"
+"""It, and the pages that are made of it."""
 ATTESTATION_FILE = "attestation.json"
 _BUNDLE_FOLDER = "bundle"
 
@@ -128,8 +130,8 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
 def _take_in(path: Path, folder: Path, options: JudgeOptions, settings: Settings) -> tuple[Heading, str, Entry]:
     """Check a bundle and unpack it; of one that is refused, and of what was found out before, nothing is left."""
     try:
-        for name in (JUDGEMENT_FILE, ATTESTATION_FILE):
-            (folder / name).unlink(missing_ok=True)
+        for old in (folder / ATTESTATION_FILE, *folder.glob(JUDGEMENT_FILES)):
+            old.unlink(missing_ok=True)
     except OSError as exc:
         raise UsageError(f"nothing can be kept in {folder}: {exc.strerror}", hint="name another with -o") from exc
     unpacked = folder / _BUNDLE_FOLDER

@@ -15,6 +15,7 @@ from reprobox.process import run_program
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 """Those that print without a window from the command line; Firefox has no such option."""
+NO_BROWSER = f"no PDF: none of the browsers that print one is installed ({', '.join(BROWSERS)})"
 _TIMEOUT = 120
 _SWITCHES = (
     "--headless",
@@ -42,8 +43,8 @@ def print_pdf(browser: str, html: str) -> bytes:
         code, words = _start(browser, folder, page, target)
         if code or not target.is_file():
             raise UsageError(
-                f"{browser} did not print the report: {words[-300:].strip() or f'exit code {code}'}",
-                hint="leave pdf out of --format, or print the HTML yourself",
+                f"{browser} did not print the page: {words[-300:].strip() or f'exit code {code}'}",
+                hint="leave the PDF out, or print the HTML yourself",
             )
         return drop_times(target.read_bytes())
 

@@ -337,7 +337,7 @@ class TestFormats:
         browser.chmod(0o755)
         code, told, found = report()
         assert code == 2
-        assert "did not print the report: no display" in told
+        assert "did not print the page: no display" in told
         assert found["run"]["id"] == "run"
 
     def test_the_same_records_give_the_same_bytes(self, project, report, monkeypatch):

@@ -799,6 +799,17 @@ def test_a_whole_bundle_is_read_in_little_memory(whole):
     assert {one.path.removeprefix("reprobox/claim/output/") for one in heading.manifest.files} >= set(OUTPUTS)
 
 
+def test_nothing_that_was_found_out_before_outlives_a_new_judgement(judge, whole, tmp_path):
+    folder = tmp_path / "judgements" / "tiny"
+    stale = [folder / name for name in ("judgement.en.pdf", "judgement.en.html", "attestation.json")]
+    judge(whole)
+    stale[0].write_text("an old one")
+    (tmp_path / "text.reprobox").write_text("no bundle")
+    with pytest.raises(BundleError):
+        judge(tmp_path / "text.reprobox")
+    assert [path.name for path in stale if path.exists()] == []
+
+
 def test_a_contest_whose_predictions_nobody_claims_says_so(judge, whole):
     for wanted, said in (("", False), ("model.npy", False), ("predictions.csv", True)):
         notes = judge(whole, predictions=wanted).notes

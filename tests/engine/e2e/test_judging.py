@@ -393,6 +393,13 @@ def test_an_image_is_removed_when_the_judge_wants_it_and_the_pages_are_printed(e
     _, bundle = entry
     call_program("judge", "-o", tmp_path / "out", "--runs", "1", "--remove-image", "--pdf", bundle)
     assert image_names(bundle) == []
+    twins = tmp_path / "twins"
+    twins.mkdir()
+    for name in ("one", "two"):
+        shutil.copy(bundle, twins / f"{name}.reprobox")
+    words = ("judge", "--json", "-o", tmp_path / "twice", "--jobs", "2", "--remove-image", twins)
+    assert {row["outcome"] for row in call_program(*words).json["entries"]} == {"IDENTICAL"}
+    assert image_names(bundle) == []
     found = tmp_path / "out" / bundle.stem
     for code in ("en", "ja"):
         assert (found / f"judgement.{code}.pdf").read_bytes().startswith(b"%PDF-")
