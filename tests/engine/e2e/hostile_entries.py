@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import docker
+from containers import list_containers, open_client
 from hostile_programs import write_program
 from program import Finished, call_program
 
@@ -194,17 +194,12 @@ def look_around(folder, environ):
     """Return what a stranger's program could have left: containers with this folder in them, names of images, files."""
     client = open_client(environ)
     images = {tag: one["Id"] for one in client.images("reprobox/hostile") for tag in one["RepoTags"] or ()}
-    containers = [
-        one["Id"]
-        for one in client.containers(all=True)
-        if any(mount.get("Source", "").startswith(str(folder)) for mount in one["Mounts"])
-    ]
     volumes = client.volumes(filters={"name": "hostile"})["Volumes"] or []
-    return {"containers": containers, "images": images, "volumes": volumes, "users": Path("/etc/passwd").read_bytes()}
-
-
-def open_client(environ):
-    return docker.APIClient(environ.get("DOCKER_HOST") or os.environ.get("DOCKER_HOST"), timeout=60)
+    users = Path("/etc/passwd")  # tests beside these make a user of theirs
+    owner = (users.stat().st_uid, users.stat().st_gid, users.stat().st_mode)
+    root = users.read_text().partition("\n")[0]
+    containers = list_containers(folder, environ)
+    return {"containers": containers, "images": images, "volumes": volumes, "users": (*owner, root)}
 
 
 def forget_images(environ):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from containers import open_client
 from hostile_entries import (
     CLAIM,
     CLAIMED,
@@ -21,7 +22,6 @@ from hostile_entries import (
     judge_bundle,
     look_around,
     make_project,
-    open_client,
 )
 from program import call_program
 from somebody import Somebody

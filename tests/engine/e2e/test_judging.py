@@ -11,6 +11,7 @@ from pathlib import Path
 import docker
 import liar
 import pytest
+from containers import list_containers
 from program import PROGRAM, call_program
 
 from reprobox.inputs import hash_input
@@ -367,19 +368,11 @@ def test_a_killed_judge_of_many_leaves_nothing_running(tmp_path):
     words = [PROGRAM, "judge", "-o", tmp_path / "out", "--jobs", "2", entries]
     many = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: len(list_judged(tmp_path / "out")) == 2)
+        wait_until(lambda: len(list_containers(tmp_path / "out")) == 2)
     finally:
         many.kill()
         many.wait(timeout=30)
-    wait_until(lambda: not list_judged(tmp_path / "out"), seconds=60)
-
-
-def list_judged(folder):
-    """Return the containers that have a folder of these judgements in them."""
-    found = docker.APIClient().containers(all=True)
-    return [
-        one["Id"] for one in found if any(mount.get("Source", "").startswith(str(folder)) for mount in one["Mounts"])
-    ]
+    wait_until(lambda: not list_containers(tmp_path / "out"), seconds=60)
 
 
 def wait_until(condition, seconds=120):
