@@ -189,8 +189,11 @@ class ImageStore(Protocol):
     def find_image(self, reference: str) -> EngineImage | None:
         """Return the image that ``reference`` names here, or ``None``; never pulls."""
 
-    def count_held_layers(self, diff_ids: Sequence[str]) -> int:
-        """Return how many of the first ``diff_ids`` some image here already begins with; a guess may be too low."""
+    def count_held_layers(self, diff_ids: Sequence[str], likely: str = "") -> int:
+        """Return how many of the first ``diff_ids`` some image here already begins with; a guess may be too low.
+
+        ``likely`` names the image that may well be the one, so that not all need be looked at.
+        """
 
     def is_whole(self, reference: str) -> bool:
         """Whether every byte of an image is here, so that it can be saved and pushed too."""

@@ -92,7 +92,7 @@ class FakeEngine:
         held = self._images.get(self._names.get(reference, reference))
         return held.image if held else None
 
-    def count_held_layers(self, diff_ids: Sequence[str]) -> int:
+    def count_held_layers(self, diff_ids: Sequence[str], likely: str = "") -> int:
         """Return how many of the first ``diff_ids`` are held."""
         return next((index for index, one in enumerate(diff_ids) if one not in self._layers), len(diff_ids))
 

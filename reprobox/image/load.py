@@ -58,7 +58,7 @@ def load_image(
     # it away nor finds half of its work under it.
     loading = name_temporary("reprobox-loading")
     try:
-        _send_what_is_missing(engine, image, loading, store, on_progress)
+        _send_what_is_missing(engine, image, loading, _find_held(engine, image, tag), store, on_progress)
         _check_loaded(engine.find_image(loading), wanted)
         engine.tag_image(wanted.engine_id, tag)
     except EngineGone:
@@ -71,15 +71,15 @@ def load_image(
 
 
 def _send_what_is_missing(
-    engine: LoadingEngine, image: Image, tag: str, store: LayerReader, on_progress: OnProgress
+    engine: LoadingEngine, image: Image, tag: str, held: frozenset[str], store: LayerReader, on_progress: OnProgress
 ) -> None:
-    """Send the image without the layers the engine has; when it refuses, once more with all of them.
+    """Send the image without the layers ``held``; when it refuses, once more with all of them.
 
     The second try also heals a containerd store that kept the beginning of a damaged layer from an earlier load:
     it resumes there, finds another digest, and drops it.
     """
     refused: EngineError | None = None
-    for skip in (_find_held(engine, image), frozenset[str]()):
+    for skip in (held, frozenset[str]()):
         total = archive_size(image, tag, skip)
         chunks = archive_chunks(image, tag, skip, store.read)
         try:
@@ -100,14 +100,14 @@ def _send_what_is_missing(
         raise refused
 
 
-def _find_held(engine: LoadingEngine, image: Image) -> frozenset[str]:
-    """Return the layers that may be left out; Podman wants every one.
+def _find_held(engine: LoadingEngine, image: Image, tag: str) -> frozenset[str]:
+    """Return the layers that may be left out; Podman wants every one. Most are those of the image built before.
 
     The containerd store takes part of an OCI layout, though of a ``docker save`` archive it wants all.
     """
     if engine.info().name != "docker":
         return frozenset()
-    return frozenset(image.diff_ids[: engine.count_held_layers(image.diff_ids)])
+    return frozenset(image.diff_ids[: engine.count_held_layers(image.diff_ids, tag)])
 
 
 def _count_sent(chunks: Iterable[bytes], total: int, on_progress: OnProgress) -> Iterator[bytes]:

@@ -93,8 +93,24 @@ def test_a_change_of_the_config_alone_sends_no_layer(engine, layers, image):
     assert layers.sent == []
 
 
+def test_of_many_images_the_one_built_before_is_looked_at_first(engine, layers, image, monkeypatch):
+    load_image(engine, make_image(layers, layers.make("older", {"older": b"o"})), "reprobox-test/older:1", layers)
+    load_image(engine, make_image(layers, layers.make("before", {"source": b"before"})), TAG, layers)
+    looked = []
+    images = engine._images
+    monkeypatch.setattr(images, "find_image", lambda name, find=images.find_image: looked.append(name) or find(name))
+    after = make_image(layers, layers.make("after", {"source": b"after"}))
+    layers.sent.clear()
+    load_image(engine, after, TAG, layers)
+    engine.remove_image("reprobox-test/older:1")
+    assert layers.sent == ["after"]
+    # By its name before, by its ID among all, and what came of it; no other image.
+    assert looked[0] == TAG
+    assert len(looked) == 3
+
+
 def test_an_engine_that_turned_out_to_lack_a_layer_gets_them_all(engine, layers, image, monkeypatch):
-    monkeypatch.setattr(engine, "count_held_layers", lambda diff_ids: len(diff_ids))
+    monkeypatch.setattr(engine, "count_held_layers", lambda diff_ids, likely: len(diff_ids))
     fresh = make_image(layers, layers.make("fresh", {"fresh": b"never seen"}))
     layers.sent.clear()
     assert load_image(engine, fresh, TAG, layers) == fresh.config_digest

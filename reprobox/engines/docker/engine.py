@@ -39,9 +39,9 @@ class DockerEngine:
         """Return the image that ``reference`` names here, or ``None``; never pulls."""
         return self._images.find_image(reference)
 
-    def count_held_layers(self, diff_ids: Sequence[str]) -> int:
+    def count_held_layers(self, diff_ids: Sequence[str], likely: str = "") -> int:
         """Return how many of the first ``diff_ids`` some image here already begins with."""
-        return self._images.count_held_layers(diff_ids, ours_only=self.info().store is StoreKind.CONTAINERD)
+        return self._images.count_held_layers(diff_ids, likely, ours_only=self.info().store is StoreKind.CONTAINERD)
 
     def is_whole(self, reference: str) -> bool:
         """Whether every byte of an image is here, so that it can be saved and pushed too."""

@@ -35,19 +35,21 @@ class Images:
                 return None
         return EngineImage(found["Id"], tuple(found["RootFS"].get("Layers") or ()))
 
-    def count_held_layers(self, diff_ids: Sequence[str], *, ours_only: bool) -> int:
+    def count_held_layers(self, diff_ids: Sequence[str], likely: str, *, ours_only: bool) -> int:
         """Return how many of the first ``diff_ids`` some image here already begins with.
 
+        ``likely`` names an image to look at first; when that lacks the last layer only, no other is looked at.
         ``ours_only``: the containerd store may hold the layers of a pulled image in compressed form alone.
         """
         with translate_errors("listing images"):
             listed = self._client.images(all=False)
         listed = [one for one in listed if _is_ours(one) or not ours_only]
+        listed.sort(key=lambda one: (likely in (one.get("RepoTags") or ()), _is_ours(one)), reverse=True)
         most = 0
-        for one in sorted(listed, key=_is_ours, reverse=True)[:_MOST_INSPECTED]:
+        for index, one in enumerate(listed[:_MOST_INSPECTED]):
             image = self.find_image(one["Id"])
             most = max(most, _common_prefix(image.diff_ids, diff_ids)) if image else most
-            if most == len(diff_ids):
+            if most >= len(diff_ids) - (index == 0 and likely != ""):
                 break
         return most
 
