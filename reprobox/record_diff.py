@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from reprobox.records import RunRecord, StageRecord
 
+NAMED_GROUPS = ("image", "seed", "host", "engine")
+"""What is in these has names of ours; in the others they are the program's own."""
+
 
 @dataclass(frozen=True)
 class Fact:

@@ -35,6 +35,22 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
+class Obstacle:
+    """One thing that was not the same before two programs ran, so that their outputs need not be either."""
+
+    kind: str
+    """"image", "seed", "level", "GPU" or "input"."""
+    one: str
+    other: str
+    name: str = ""
+    """The input's."""
+
+    def __str__(self) -> str:
+        name = f" {self.name}" if self.name else ""
+        return f"{self.kind}{name}: {self.one} against {self.other}"
+
+
+@dataclass(frozen=True)
 class RunComparison:
     """What one run left, against the reference."""
 
@@ -88,19 +104,19 @@ def bound_divergence(runs: int, confidence: float = CONFIDENCE) -> float:
     return 1 - math.pow(1 - confidence, 1 / runs)
 
 
-def find_obstacles(reference: RunRecord, run: RunRecord) -> tuple[str, ...]:
+def find_obstacles(reference: RunRecord, run: RunRecord) -> tuple[Obstacle, ...]:
     """Return what was not the same before a program ran, so that its outputs need not be either."""
     pairs = (
-        ("image", reference.image_digest, run.image_digest),
-        ("seed", str(reference.seed), str(run.seed)),
-        ("level", reference.level, run.level),
-        ("GPU", _describe_gpus(reference), _describe_gpus(run)),
+        ("image", "", reference.image_digest, run.image_digest),
+        ("seed", "", str(reference.seed), str(run.seed)),
+        ("level", "", reference.level, run.level),
+        ("GPU", "", _describe_gpus(reference), _describe_gpus(run)),
         *(
-            (f"input {name}", reference.inputs.get(name, "none"), run.inputs.get(name, "none"))
+            ("input", name, reference.inputs.get(name, "none"), run.inputs.get(name, "none"))
             for name in sorted(reference.inputs.keys() | run.inputs.keys())
         ),
     )
-    return tuple(f"{what}: {_shorten(one)} against {_shorten(other)}" for what, one, other in pairs if one != other)
+    return tuple(Obstacle(kind, _shorten(a), _shorten(b), name) for kind, name, a, b in pairs if a != b)
 
 
 def _describe_gpus(record: RunRecord) -> str:
@@ -119,7 +135,7 @@ def decide(
     *,
     nothing_left: bool,
     with_reference: bool,
-    obstacles: Sequence[str] = (),
+    obstacles: Sequence[Obstacle] = (),
     tolerance: Tolerance | None = None,
 ) -> Judgement:
     """Judge runs by how each compares with the reference.
@@ -141,7 +157,7 @@ def decide(
         reason = f"{agreeing}/{runs} identical, {runs}/{runs} within the tolerance"
         return Judgement(Verdict.EQUIVALENT, runs, agreeing, reason)
     if obstacles:
-        reason = f"the results differ, and so does what they come from: {'; '.join(obstacles)}"
+        reason = f"the results differ, and so does what they come from: {'; '.join(map(str, obstacles))}"
         return Judgement(Verdict.NOT_COMPARABLE, runs, agreeing, reason)
     if all(one.identical or one.unreadable for one in comparisons):
         reason = "the bytes differ in files that cannot be read"

@@ -24,13 +24,13 @@ from reprobox.outputs import select_outputs
 from reprobox.plan import StagePlan
 from reprobox.record_diff import compare_circumstances
 from reprobox.records import EarlierRun, OutputFile, RunRecord
-from reprobox.report.values import make_reason
+from reprobox.report.values import Reason, make_reason
 from reprobox.run import RunRequest
 from reprobox.spec.model import Level
 from reprobox.sweep import choose_seeds
 from reprobox.sweep_runs import reseed_request
 from reprobox.verdict import Judgement as Decision
-from reprobox.verdict import RunComparison, Verdict, decide, find_obstacles, format_rate
+from reprobox.verdict import Obstacle, RunComparison, Verdict, decide, find_obstacles, format_rate
 from reprobox.verification import Row
 from reprobox.verify import compare_rows, is_failed
 from reprobox.verify_text import describe_comparison
@@ -227,7 +227,7 @@ def _name_differing(comparison: RunComparison) -> Said:
     return (make_reason("one_differs" if len(names) == 1 else "some_differ", names=", ".join(names[:3])),)
 
 
-def _explain(found: Decision, obstacles: Sequence[str] = (), *, nothing_left: bool) -> Said:
+def _explain(found: Decision, obstacles: Sequence[Obstacle] = (), *, nothing_left: bool) -> Said:
     """Say why runs were judged like that."""
     match found.verdict:
         case Verdict.IDENTICAL:
@@ -235,8 +235,22 @@ def _explain(found: Decision, obstacles: Sequence[str] = (), *, nothing_left: bo
         case Verdict.NOT_COMPARABLE if nothing_left:
             return (make_reason("no_outputs"),)
         case Verdict.NOT_COMPARABLE if obstacles:
-            return (make_reason("obstacles", obstacles="; ".join(obstacles)),)
+            return (make_reason("conditions_differ"), *map(_name_obstacle, obstacles))
         case Verdict.NOT_COMPARABLE:
             return (make_reason("unreadable"),)
         case _:
             return (make_reason("runs_differ", parted=found.runs - found.agreeing, runs=found.runs),)
+
+
+def _name_obstacle(found: Obstacle) -> Reason:
+    name = {"name": found.name} if found.kind == "input" else {}
+    return make_reason(_CONDITIONS[found.kind], **name, claimed=found.one, here=found.other)
+
+
+_CONDITIONS = {
+    "image": "condition_image",
+    "seed": "condition_seed",
+    "level": "condition_level",
+    "GPU": "condition_gpu",
+    "input": "condition_input",
+}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from reprobox.judging.judgement import Judgement, Score
 from reprobox.judging.words import Said, tell, tell_english
+from reprobox.record_diff import NAMED_GROUPS
 from reprobox.report.document import Block, Cell, Document, Facts, Listing, Paragraphs, Section, Source, Table
 from reprobox.report.lang import Language
 from reprobox.report.render import format_html, format_markdown
@@ -48,6 +49,10 @@ class _Page:
     def word(self, name: str) -> str:
         """Return a text of the language's."""
         return self._language[f"judge.{name}"]
+
+    def circumstance(self, name: str) -> str:
+        """Return the language's name of what was not the same; some, like "reprobox", have none."""
+        return self._language.texts.get(f"circumstance.{name.replace(' ', '_')}") or escape_unprintable(name)
 
     def cell(self, value: object, path: str, text: str | None = None) -> Cell:
         """Return a value with the place where ``judgement.json`` has it."""
@@ -128,9 +133,15 @@ class _Page:
         yield Listing("", _NOBODY, tuple(map(escape_unprintable, found.differences)))
         if found.circumstances:
             rows = tuple(
-                tuple(
-                    self.cell(getattr(fact, name), f"circumstances.{index}.{name}")
-                    for name in ("group", "name", "a", "b")
+                (
+                    self.cell(fact.group, f"circumstances.{index}.group", self.circumstance(fact.group)),
+                    self.cell(
+                        fact.name,
+                        f"circumstances.{index}.name",
+                        self.circumstance(fact.name) if fact.group in NAMED_GROUPS else None,
+                    ),
+                    self.cell(fact.a, f"circumstances.{index}.a"),
+                    self.cell(fact.b, f"circumstances.{index}.b"),
                 )
                 for index, fact in enumerate(found.circumstances)
             )

@@ -2,16 +2,20 @@
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pytest
 from made_judgements import make_judgement
+from made_records import make_record
 
 from reprobox.judging.judgement import Outcome, Rung, format_judgement
 from reprobox.judging.page import format_pages
 from reprobox.judging.statement import format_attestation
 from reprobox.judging.text import describe_judgement, describe_rung
+from reprobox.record_diff import NAMED_GROUPS, compare_circumstances
+from reprobox.records import Gpu, Host
 from reprobox.report.lang import list_languages, load_language
 from reprobox.report.values import make_reason
 from reprobox.verdict import Verdict
@@ -63,6 +67,39 @@ def test_what_is_said_is_english_in_the_json_and_in_the_pages_language_on_the_pa
     assert "コンテナ" in page
     for english in ("differs", "every byte", "no stage", "as the entrant"):
         assert english not in page
+
+
+@pytest.mark.parametrize("code", list_languages())
+def test_what_was_not_the_same_has_its_name_in_the_pages_language(code):
+    one = make_record()
+    other = replace(
+        one,
+        image_digest="i",
+        spec_digest="s",
+        lock_digest="l",
+        seed=33,
+        level="off",
+        network=True,
+        gpus=(Gpu("A100", "535.104.05", 80 << 30),),
+        engine=replace(one.engine, version="1"),
+        host=Host("k", "a", "c", ("x", "y", "z"), 99, 1, ()),
+        inputs={"memory": "5" * 64},
+        environment={"cpu": "x"},
+    )
+    facts = compare_circumstances(one, other)
+    texts = load_language(code).texts
+    ours = {fact.name for fact in facts if fact.group in NAMED_GROUPS} - {"reprobox"}
+    named = {name.replace(" ", "_") for name in ours} | {fact.group for fact in facts} | {"stages", "runtime"}
+    assert {f"circumstance.{name}" for name in named} == {key for key in texts if key.startswith("circumstance.")}
+    page = pages(make_judgement(circumstances=facts), code)[f"judgement.{code}.md"]
+    for fact in facts:
+        group = texts[f"circumstance.{fact.group}"]
+        name = (
+            fact.name
+            if fact.group in ("inputs", "environment")
+            else texts.get(f"circumstance.{fact.name.replace(' ', '_')}", fact.name)
+        )
+        assert re.search(rf"^\|? ?{re.escape(group)} \| `?{re.escape(name)}`? \|", page, re.MULTILINE), fact
 
 
 def test_a_judgement_that_ended_early_has_a_page_too():

@@ -9,6 +9,7 @@ from reprobox.compare.model import Difference, FileComparison, NumberDifference,
 from reprobox.records import Gpu
 from reprobox.verdict import (
     Cost,
+    Obstacle,
     RunComparison,
     Verdict,
     bound_divergence,
@@ -58,8 +59,8 @@ def test_against_an_earlier_run_the_first_one_counts_too():
         ((differing(1),), {"tolerance": Tolerance(1e-9)}, Verdict.DIFFERENT, "1 of 2"),
         ((differing(0),), {"tolerance": Tolerance(1e-6)}, Verdict.EQUIVALENT, "1/2 identical, 2/2 within"),
         ((differing(0), MISSING), {"tolerance": Tolerance(1e-6)}, Verdict.DIFFERENT, "2 of 3"),
-        ((differing(1),), {"obstacles": ("image: a against b",)}, Verdict.NOT_COMPARABLE, "image: a against b"),
-        ((SAME,), {"obstacles": ("image: a against b",)}, Verdict.IDENTICAL, "2/2"),
+        ((differing(1),), {"obstacles": (Obstacle("image", "a", "b"),)}, Verdict.NOT_COMPARABLE, "image: a against b"),
+        ((SAME,), {"obstacles": (Obstacle("image", "a", "b"),)}, Verdict.IDENTICAL, "2/2"),
         ((SAME, UNREADABLE), {}, Verdict.NOT_COMPARABLE, "cannot be read"),
         ((UNREADABLE, differing(1)), {}, Verdict.DIFFERENT, "2 of 3"),
         ((UNREADABLE,), {"tolerance": Tolerance(1)}, Verdict.NOT_COMPARABLE, "cannot be read"),
@@ -78,15 +79,15 @@ def test_another_gpu_or_branch_of_its_driver_is_an_obstacle():
     one = make_record(gpus=(card,))
     assert find_obstacles(one, make_record(gpus=(replace(card, driver="535.54.03", index=1),))) == ()
     newer = make_record(gpus=(replace(card, driver="580.95.05"),))
-    assert find_obstacles(one, newer) == ("GPU: A100 with driver 535 against A100 with driver 580",)
-    assert find_obstacles(one, make_record()) == ("GPU: A100 with driver 535 against none",)
+    assert find_obstacles(one, newer) == (Obstacle("GPU", "A100 with driver 535", "A100 with driver 580"),)
+    assert find_obstacles(one, make_record()) == (Obstacle("GPU", "A100 with driver 535", "none"),)
 
 
 def test_what_was_not_the_same_before_the_run_is_named():
     one = make_record()
     assert find_obstacles(one, make_record(id="later")) == ()
     other = make_record(seed=33, inputs={"data": "5" * 64, "more": "6" * 64})
-    assert find_obstacles(one, other) == (
+    assert tuple(map(str, find_obstacles(one, other))) == (
         "seed: 32 against 33",
         f"input data: {'4' * 19} against {'5' * 19}",
         f"input more: none against {'6' * 19}",
