@@ -67,7 +67,7 @@ def judge_command(
     did not run, 8 when it is refused.
     """
     from reprobox.bundle.model import SUFFIX
-    from reprobox.handover import Aftermath
+    from reprobox.handover import Aftermath, find_printer
     from reprobox.judging.children import list_bundles
     from reprobox.judging.judge import JudgeOptions
     from reprobox.judging.receive import prepare_out
@@ -87,7 +87,9 @@ def judge_command(
     words += [word for text in inputs or () for word in ("--input", text)]
     words += ["--rebuild"] * rebuild + ["--pdf"] * pdf + ["--remove-image"] * remove_image
     words += [f"--gpu={gpu}", f"--runtime={runtime}", "--watched", "--json"]
-    raise typer.Exit(_judge_many(list_bundles(bundles, SUFFIX), out, options, words, jobs, as_json=as_json))
+    files = list_bundles(bundles, SUFFIX)
+    browser = find_printer(open_settings()) if pdf else ""
+    raise typer.Exit(_judge_many(files, out, options, words, jobs, browser, as_json=as_json))
 
 
 def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, *, as_json: bool) -> int:
@@ -106,12 +108,24 @@ def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, *
 
 
 def _judge_many(
-    files: tuple[Path, ...], out: Path, options: JudgeOptions, words: Sequence[str], jobs: int, *, as_json: bool
+    files: tuple[Path, ...],
+    out: Path,
+    options: JudgeOptions,
+    words: Sequence[str],
+    jobs: int,
+    browser: str,
+    *,
+    as_json: bool,
 ) -> int:
-    """Judge each in a process of its own, which is started with the words that this one was."""
+    """Judge each in a process of its own, which is started with the words that this one was.
+
+    ``browser`` prints the pages of those that had been judged before; "" prints none.
+    """
+    from reprobox.handover import print_pages
     from reprobox.judging.batch import rank_rows
     from reprobox.judging.children import Batch, judge_all
     from reprobox.judging.display import Display
+    from reprobox.judging.receive import choose_folder
     from reprobox.judging.summary import describe_counts, write_summary
 
     program = [sys.executable, "-m", "reprobox", "judge"]
@@ -121,6 +135,9 @@ def _judge_many(
     live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     with Display(files, sys.stderr, live=live, color="NO_COLOR" not in os.environ) as display:
         rows = rank_rows(judge_all(batch, display.say, display.finish), options.contest)
+    for row in rows if browser else ():
+        if row.kept:
+            print_pages(choose_folder(Path(row.file), out), browser, open_settings())
     write_summary(rows, options.contest, out)
     say(f"{describe_counts(rows)}\nsummary  {out / 'summary.html'}, with summary.csv and summary.json beside it")
     if as_json:

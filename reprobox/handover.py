@@ -59,26 +59,28 @@ def judge_file(
     on_rung: Callable[[Rung], None],
 ) -> Judgement:
     """Judge one bundle on this machine's engine."""
-    browser = _find_printer(settings) if after.pdf else ""
+    browser = find_printer(settings) if after.pdf else ""
     driver, engine = read_driver(), connect(settings.environ)
     bench = Bench((engine,), read_host(driver.gpus), driver, settings)
     with _using_image(path, engine, settings, remove=after.remove_image):
         judgement = judge_bundle(path, folder, options, bench, on_rung)
     if browser:
-        _print_pages(folder, browser, settings)
+        print_pages(folder, browser, settings)
     return judgement
 
 
-def _print_pages(folder: Path, browser: str, settings: Settings) -> None:
-    """Print what is there as HTML; an entry has been judged, whatever becomes of that."""
+def print_pages(folder: Path, browser: str, settings: Settings) -> None:
+    """Print what is a page of a judgement and has not been; an entry has been judged, whatever becomes of that."""
     try:
         for page in sorted(folder.glob("judgement.*.html")):
-            write_atomic(page.with_suffix(".pdf"), print_pdf(browser, page.read_text("utf-8")))
+            if not (printed := page.with_suffix(".pdf")).exists():
+                write_atomic(printed, print_pdf(browser, page.read_text("utf-8")))
     except UsageError as exc:
         settings.reporter.warn(exc.message)
 
 
-def _find_printer(settings: Settings) -> str:
+def find_printer(settings: Settings) -> str:
+    """Return the browser that prints; raise ``UsageError`` where there is none."""
     browser = find_browser(settings.environ)
     if browser is None:
         raise UsageError(

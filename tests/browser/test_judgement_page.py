@@ -1,10 +1,14 @@
 """What a judge reads, in a real browser: the numbers are those that are kept, and it fits a phone."""
 
+import io
 import json
+from types import SimpleNamespace
 
 import pytest
 from made_judgements import make_judgement
 
+from reprobox.console import PlainReporter
+from reprobox.handover import print_pages
 from reprobox.judging.batch import BatchRow, rank_rows
 from reprobox.judging.judgement import format_judgement
 from reprobox.judging.page import format_pages
@@ -59,3 +63,16 @@ def test_the_summary_of_many_entries_shows_each_with_its_ranks(open_page, tmp_pa
     assert [line[2:6] for line in cells[:2]] == [["0.75", "0.75", "2", "1"], ["0.9", "0.5", "1", "2"]]
     assert cells[2][7].startswith("<b>the archive ends</b>")
     assert page.requests == [path.as_uri()]
+
+
+def test_a_browser_that_fails_is_a_warning_and_what_is_printed_is_not_printed_again(tmp_path):
+    said = io.StringIO()
+    settings = SimpleNamespace(reporter=PlainReporter(said))
+    for code in list_languages():
+        (tmp_path / f"judgement.{code}.html").write_text("<p>x</p>")
+    printed = tmp_path / "judgement.en.pdf"
+    printed.write_bytes(b"before")
+    print_pages(tmp_path, "false", settings)
+    assert "false did not print the page: exit code 1" in said.getvalue()
+    assert printed.read_bytes() == b"before"
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".html", ".html", ".pdf"]

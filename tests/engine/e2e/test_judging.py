@@ -393,6 +393,11 @@ def test_an_image_is_removed_when_the_judge_wants_it_and_the_pages_are_printed(e
     words = ("judge", "--json", "-o", tmp_path / "twice", "--jobs", "2", "--remove-image", twins)
     assert {row["outcome"] for row in call_program(*words).json["entries"]} == {"IDENTICAL"}
     assert image_names(bundle) == []
+    # Asked for afterwards, the pages are printed, and nothing is judged again.
+    again = call_program(*words, "--pdf").json["entries"]
+    assert [row["kept"] for row in again] == [True, True]
+    for name in ("one", "two"):
+        assert (tmp_path / "twice" / name / "judgement.ja.pdf").read_bytes().startswith(b"%PDF-")
     found = tmp_path / "out" / bundle.stem
     for code in ("en", "ja"):
         assert (found / f"judgement.{code}.pdf").read_bytes().startswith(b"%PDF-")
