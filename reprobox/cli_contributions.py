@@ -47,15 +47,18 @@ def contributions_command(
         str, typer.Option("--predictions", metavar="FILE[:COLUMN]", help="The output that has the predictions.")
     ] = "",
     repeats: Annotated[
-        int, typer.Option("--repeats", min=1, max=10_000, help="How often each column is shuffled.")
-    ] = 5,
+        int | None,
+        typer.Option("--repeats", min=1, max=10_000, help="How often each column is shuffled.", show_default="5"),
+    ] = None,
     top: Annotated[
         int, typer.Option("--top", min=0, metavar="K", help="Only the first K of the run's own contributions.")
     ] = 0,
     columns: Annotated[str, typer.Option("--columns", metavar="A,B", help="Only these columns.")] = "",
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="What the rows are: test, validation.")] = "",
     earlier: Annotated[str, typer.Option("--from", metavar="RUN", help="The run whose model is used.")] = "",
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, help="How many runs at once.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, max=256, help="How many runs at once.", show_default="1")
+    ] = None,
     gpu: GpuOption = "none",
     engine: EngineOption = "",
     python: PythonOption = "",
@@ -73,10 +76,14 @@ def contributions_command(
     found: tuple[Found, ...]
     if permute:
         names, gpus = _split_names(columns), parse_selection(gpu)
-        options = PermuteOptions(table, labels, metric, predictions, names, top, repeats, jobs, split, earlier, gpus)
+        options = PermuteOptions(
+            table, labels, metric, predictions, names, top, repeats or 5, jobs or 1, split, earlier, gpus
+        )
         project, settings = open_spec(spec, engine, python)
         found = (permute_project(project, settings, options, _Progress()),)
-    elif any((table, labels, metric, predictions, top, columns, split, earlier)):
+    elif gpu != "none" or any(
+        (table, labels, metric, predictions, top, columns, split, earlier, repeats, jobs, engine, python)
+    ):
         raise UsageError("these options go with --permute", hint="add it, or leave them out")
     else:
         found = find_contributions(spec)

@@ -112,9 +112,10 @@ def permute_project(project: Project, settings: Settings, options: PermuteOption
     path, target = find_table(spec, project.folder, options.input)
     sheet = open_sheet(path)
     labels = _read_labels(options.labels) if options.labels else None
+    columns = () if options.top else choose_columns(sheet, options, None)
     ready = prepare_run(project, settings, gpus=options.gpus, stage=PREDICT)
     request = go_on_from(ready.request, options.earlier, settings.reporter)
-    columns = choose_columns(sheet, options, request.earlier)
+    columns = columns or choose_columns(sheet, options, request.earlier)
     _warn_of_dangers(sheet, columns, settings.reporter)
     _warn_of_labels(options.labels, request, settings.reporter)
     engines = (ready.place.engine, *(ready.place.connect() for _ in range(options.jobs - 1)))

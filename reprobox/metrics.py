@@ -12,6 +12,8 @@ from pathlib import Path
 
 Metrics = dict[str, float]
 
+_LARGEST = 1e100
+"""Squares of it can be added up; whoever measures more wants an overflow, or has diverged."""
 _LARGEST_FILE = 2**20
 """Bytes of a ``metrics.json``; it is for a handful of numbers."""
 _MOST_BYTES = 4 * 2**20
@@ -38,7 +40,7 @@ def read_metrics(run: Path) -> Metrics:
 
     What the program printed is overruled by the helper's ``metrics.jsonl``, and that by ``output/metrics.json``.
     Whatever cannot be read counts as not there: the program that left it is not trusted. A metric whose last value is
-    no finite number is left out.
+    no finite number, or beyond 1e100, is left out.
     """
     found: Metrics = {}
     found |= _keep_last(_find_printed(_read_end(run / "log.txt")))
@@ -47,13 +49,18 @@ def read_metrics(run: Path) -> Metrics:
     return dict(sorted(found.items())[:_MOST_NAMES])
 
 
+def is_measured(value: float) -> bool:
+    """Whether a value is a number that can be compared and averaged with others: not NaN, not beyond 1e100."""
+    return abs(value) <= _LARGEST
+
+
 def _keep_last(values: Iterator[tuple[str, object]]) -> Metrics:
     last: Metrics = {}
     for name, value in values:
         last.pop(name, None)
         if isinstance(value, int | float) and not isinstance(value, bool) and len(name) <= _LONGEST_NAME:
             number = _to_float(value)
-            if math.isfinite(number):
+            if is_measured(number):
                 last[name] = number
     return last
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from reprobox.errors import UsageError
 from reprobox.files import write_atomic
+from reprobox.metrics import is_measured
 from reprobox.records import RunRecord
 from reprobox.statistics import Claim, Spread, place_claim, summarize
 
@@ -82,7 +82,7 @@ def choose_seeds(claimed: int, count: int) -> tuple[int, ...]:
 def take_run(record: RunRecord) -> SeedRun:
     """Return what a sweep keeps of a run."""
     complete = not record.exit_code and not record.missing_outputs
-    metrics = {name: value for name, value in record.metrics.items() if math.isfinite(value)}
+    metrics = {name: value for name, value in record.metrics.items() if is_measured(value)}
     return SeedRun(record.seed, record.id, record.exit_code, complete, record.seconds, metrics)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Score
 from reprobox.judging.scoring import find_metrics
 from reprobox.judging.terms import Contest, Metric
-from reprobox.metrics import read_metrics
+from reprobox.metrics import is_measured, read_metrics
 from reprobox.report.values import Reason, make_reason
 from reprobox.statistics import place_claim, summarize
 
@@ -21,9 +20,7 @@ _LONGEST_NAME = 100
 def read_claimed_metrics(contest: Contest, entry: Entry) -> dict[str, float]:
     """Return the claim's metrics: by the outputs that are there, and by the record where those have none."""
     recorded = {
-        name: value
-        for name, value in entry.claim.metrics.items()
-        if math.isfinite(value) and len(name) <= _LONGEST_NAME
+        name: value for name, value in entry.claim.metrics.items() if is_measured(value) and len(name) <= _LONGEST_NAME
     }
     said = {**recorded, **read_metrics(entry.folder / CLAIM_FOLDER)}
     return find_metrics(contest, entry.folder / CLAIM_FOLDER, tuple(file.path for file in entry.claim.outputs), said)

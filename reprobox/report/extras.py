@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from reprobox.lock import DebianBase, Sdist, Wheel
+from reprobox.metrics import is_measured
 from reprobox.plan import Plan
 from reprobox.report.extra_model import (
     ClaimedScore,
@@ -28,7 +27,7 @@ _MOST_METRICS = 12
 def describe_extras(sources: Sources) -> Extra:
     """Return the section."""
     record, run = sources.record, sources.run_file
-    metrics = {name: value for name, value in sorted(record.metrics.items()) if math.isfinite(value)}
+    metrics = {name: value for name, value in sorted(record.metrics.items()) if is_measured(value)}
     return Extra(
         verification=sources.verification,
         sweep=_describe_sweep(sources),

@@ -248,7 +248,7 @@ def entry(tmp_path):
 
 
 def test_a_claimed_score_that_is_no_number_or_has_no_name_is_none(entry):
-    metrics = {"accuracy": float("nan"), "loss": float("inf"), "x" * 101: 1.0, "f1": 0.5}
+    metrics = {"accuracy": float("nan"), "loss": float("inf"), "huge": 1e200, "x" * 101: 1.0, "f1": 0.5}
     assert read_claimed_metrics(Contest(), entry(metrics)) == {"f1": 0.5}
 
 

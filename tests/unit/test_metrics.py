@@ -33,6 +33,7 @@ def run(tmp_path):
         ("loss=nan", {}),
         ("W0000 port.cc:153] a/b/dataset.py:2341: set TF_ENABLE_ONEDNN_OPTS=0. AUC=0.5", {"AUC": 0.5}),
         ("loss=0.5 loss=nan", {}),
+        ("a=1e100 b=1.1e100 c=-2e307", {"a": 1e100}),
         ("took: 12 s, size: 3 MB, speed=12ms", {}),
         ("date: 2026-11-21 at: 10:31:02, version: 1.2.3, epoch=3 seed: 5", {}),
         ("x == 3, y := 4 and https://a.example:80/", {}),
@@ -52,7 +53,9 @@ def test_the_helper_overrules_what_is_printed_and_a_file_overrules_both(run):
     assert read_metrics(run) == {"a": 1.0, "b": 2.0, "c": 3.0, "test.f1": 0.5}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "7", "{", '{"a": NaN}', '{"a": 1' + "0" * 400 + "}", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "7", "{", '{"a": NaN}', '{"a": 1e101}', '{"a": 1' + "0" * 400 + "}", "[" * 100_000]
+)
 def test_a_file_that_holds_no_numbers_holds_no_metrics(run, text):
     (run / "output" / "metrics.json").write_text(text)
     assert read_metrics(run) == {}

@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 from made_records import HOST, make_record
+from typer.testing import CliRunner
 
+from reprobox.cli import app
 from reprobox.contribution_flow import (
     PermuteOptions,
     check_metric,
@@ -413,6 +415,19 @@ def test_all_columns_are_shuffled_unless_some_are_named(sheet):
     assert choose(sheet, columns=("weak", "strong")) == (1, 2)
     with pytest.raises(UsageError, match="did you mean 'strong'"):
         choose(sheet, columns=("strng",))
+
+
+def test_a_column_that_is_not_there_is_told_before_anything_is_built(sheet, tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("HASH", "0" * 64))
+    done = CliRunner().invoke(app, ["contributions", str(tmp_path / "spec.yaml"), "--permute", "--columns", "strng"])
+    assert (done.exit_code, "did you mean 'strong'" in done.output) == (2, True)
+    assert not (tmp_path / "spec.lock").exists()
+
+
+@pytest.mark.parametrize("option", ["--jobs=2", "--repeats=3", "--top=1", "--engine=local", "--gpu=all"])
+def test_what_shuffling_takes_is_not_passed_over_without_it(option):
+    done = CliRunner().invoke(app, ["contributions", option])
+    assert (done.exit_code, "these options go with --permute" in done.output) == (2, True)
 
 
 def test_a_name_that_could_not_be_read_back_is_refused_before_anything_runs(tmp_path):
