@@ -168,7 +168,7 @@ def test_a_container_that_has_ended_is_not_looked_at():
 
 def test_the_engine_s_runtimes_are_known_by_name():
     told = {"Runtimes": {"runc": {"path": "runc"}, "guard": {"path": "/usr/bin/runsc"}, "shim": {}}}
-    info = describe_engine(_Client({**told, "DefaultRuntime": "runc"}), local=True)
+    info = describe_engine(_Client({**told, "DefaultRuntime": "runc"}), {}, local=True)
     assert info.runtimes == {"runc": "runc", "guard": "/usr/bin/runsc", "shim": ""}
     assert [name for name in ("", "runc", "guard", "shim", "io.containerd.runsc.v1") if info.has_own_kernel(name)] == [
         "guard",
@@ -310,9 +310,6 @@ class _Client:
     def info(self):
         return self._info
 
-    def version(self):
-        return {}
-
 
 @pytest.mark.parametrize(
     ("info", "rootless", "holds_limits"),
@@ -325,5 +322,5 @@ class _Client:
     ],
 )
 def test_what_an_engine_says_of_being_rootless(info, rootless, holds_limits):
-    described = describe_engine(_Client(info), local=True)
+    described = describe_engine(_Client(info), {}, local=True)
     assert (described.rootless, described.holds_limits) == (rootless, holds_limits)

@@ -65,18 +65,18 @@ def _open(endpoint: Endpoint) -> DockerEngine:
         )
     try:
         _knock(endpoint.host)
-        client = _negotiate(endpoint)
+        client, version = _negotiate(endpoint)
     except (docker.errors.DockerException, requests.RequestException, OSError, ValueError, KeyError) as error:
         raise _explain(endpoint, error) from error
-    return DockerEngine(client, local=endpoint.host.startswith(("unix://", "npipe://")))
+    return DockerEngine(client, version, local=endpoint.host.startswith(("unix://", "npipe://")))
 
 
-def _negotiate(endpoint: Endpoint) -> docker.APIClient:
-    """Return a client that speaks the engine's own version of the API."""
+def _negotiate(endpoint: Endpoint) -> tuple[docker.APIClient, dict[str, Any]]:
+    """Return a client that speaks the engine's own version of the API, and what the engine said of its version."""
     client = docker.APIClient(base_url=endpoint.host, version=_OLDEST_API, tls=_tls(endpoint), timeout=60)
     # Else requests lets $REQUESTS_CA_BUNDLE win over the engine's own authority, and sends it through a proxy.
     client.trust_env = False
-    answer = client.version(api_version=False)
+    answer: dict[str, Any] = client.version(api_version=False)
     version = str(answer["ApiVersion"])
     if _parse_version(version) < _parse_version(_OLDEST_API):
         raise EngineError(
@@ -85,7 +85,7 @@ def _negotiate(endpoint: Endpoint) -> docker.APIClient:
         )
     sdk: Any = client
     sdk._version = version
-    return client
+    return client, answer
 
 
 def _knock(host: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import docker
@@ -20,11 +21,10 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CONTAINERD = "io.containerd.snapshotter"
 
 
-def describe_engine(client: docker.APIClient, *, local: bool) -> EngineInfo:
-    """Ask the engine for its version and settings."""
+def describe_engine(client: docker.APIClient, version: Mapping[str, Any], *, local: bool) -> EngineInfo:
+    """Ask the engine for its settings; ``version`` is what it answered to that question."""
     with translate_errors("asking the container engine about itself"):
         info: dict[str, Any] = client.info()
-        version: dict[str, Any] = client.version()
     # Docker says it among the ways it is secured, Podman in a place of its own.
     rootless = bool(info.get("Rootless")) or any("rootless" in option for option in info.get("SecurityOptions") or ())
     cgroup_version = info.get("CgroupVersion", "1")

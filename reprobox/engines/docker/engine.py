@@ -19,8 +19,9 @@ from reprobox.engines.docker.steps import Steps
 class DockerEngine:
     """Satisfies ``engines.base.Engine``; made by ``connect``."""
 
-    def __init__(self, client: docker.APIClient, *, local: bool) -> None:
+    def __init__(self, client: docker.APIClient, version: Mapping[str, Any], *, local: bool) -> None:
         self._client: Any = client
+        self._version = version
         self._local = local
         self._images = Images(client)
         self._containers = Containers(client)
@@ -32,7 +33,7 @@ class DockerEngine:
     def info(self) -> EngineInfo:
         """Ask the engine about itself, once."""
         if self._info is None:
-            self._info = describe_engine(self._client, local=self._local)
+            self._info = describe_engine(self._client, self._version, local=self._local)
         return self._info
 
     def find_image(self, reference: str) -> EngineImage | None:
