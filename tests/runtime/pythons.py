@@ -25,7 +25,9 @@ def find_pythons() -> dict[str, Path]:
 
 def _list_candidates() -> list[Path]:
     named = [Path(part) for part in os.environ.get("REPROBOX_TEST_PYTHONS", "").split(os.pathsep) if part]
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    program = shutil.which("pyenv")
+    beside = Path(program).resolve().parents[1] if program else Path.home() / ".pyenv"
+    pyenv = Path(os.environ.get("PYENV_ROOT") or beside) / "versions"
     in_path = [Path(found) for found in map(shutil.which, _NAMES) if found]
     return [*named, Path(sys.executable), *sorted(pyenv.glob("3.*/bin/python3")), *in_path]
 
