@@ -124,6 +124,8 @@ def check_room(engine: Engine, manifest: Manifest, path: Path) -> None:
 
 
 def _rebuild(entry: Entry, tag: str, engine: Engine, settings: Settings) -> None:
+    # Its build steps are a stranger's programs: what they want must not be all that the machine has.
+    engine.limit_steps(engine.info().memory * 3 // 4)
     with show_activity(settings.reporter, "make the image anew"):
         built = build_plan(entry.plan, entry.folder / PROJECT, engine, settings, tag)
     if built.image.config_digest == entry.manifest.image_digest:

@@ -12,6 +12,7 @@ from engine_daemons import KINDS
 from engine_images import make_image, make_tar
 from test_engine_runs import IMAGE, count_containers
 
+from reprobox.engines.docker import connect
 from reprobox.errors import BuildError, EngineError
 from reprobox.image import load_image
 
@@ -146,6 +147,19 @@ def test_a_file_system_that_was_read_leaves_nothing_on_the_engines_disk(daemons,
     assert len(before) > 1
     export(engine, "echo made > /made")
     assert {path.name for path in store.iterdir()} == before
+
+
+def test_a_stranger_s_steps_have_a_limit_of_memory(layers):
+    engine = connect(os.environ)
+    load_image(engine, make_image(layers), IMAGE, layers)
+    bomb = "dd if=/dev/zero of=/dev/null bs=200M count=1 2>&1 && echo took it"
+    assert step(engine, bomb)[0] == 0
+    engine.limit_steps(64 << 20)
+    with pytest.raises(BuildError, match="wanted more memory than its limit of 67"):
+        step(engine, bomb)
+    with pytest.raises(BuildError, match="wanted more memory"):
+        export(engine, bomb)
+    assert step(engine, "echo small") == (0, b"small\n")
 
 
 def test_a_step_in_an_image_that_is_not_there_is_one_clear_error(everywhere):

@@ -74,6 +74,10 @@ class DockerEngine:
         """Run to the end; see ``engines.base.Runner``."""
         return run_container(self._client, self._containers, spec, on_output, self.info())
 
+    def limit_steps(self, memory: int) -> None:
+        """Limit what each step may take; see ``engines.base.StepEngine``."""
+        self._steps.memory = memory
+
     def run_step(
         self,
         image: str,

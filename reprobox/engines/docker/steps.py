@@ -16,6 +16,7 @@ from reprobox.engines.docker.config import MOST_PROCESSES
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.errors import translate_errors
 from reprobox.errors import BuildError
+from reprobox.sizes import format_size
 
 
 class Steps:
@@ -26,6 +27,8 @@ class Steps:
         self._client: Any = client
         self._containers = containers
         self._exports = exports
+        self.memory: int | None = None
+        """Bytes that a step may take, swap included; ``None``: no limit."""
 
     def run_step(
         self,
@@ -39,7 +42,7 @@ class Steps:
         timeout: float,
     ) -> int:
         """Run ``argv`` and return its exit code; ``on_output`` gets stderr, and stdout where ``stdout`` is None."""
-        with self._containers.create(_step_config(image, argv, env, stdin=stdin is not None)) as container:
+        with self._containers.create(self._configure(image, argv, env, stdin=stdin is not None)) as container:
             return self._finish(container, argv, stdin, stdout, on_output, timeout)
 
     def export_step(
@@ -53,7 +56,7 @@ class Steps:
         timeout: float,
     ) -> Iterator[bytes]:
         """Unpack ``files`` at ``/``, run ``argv``, yield the root file system as a tar; runs at the first ``next``."""
-        with self._containers.create(_step_config(image, argv, env, stdin=False)) as container:
+        with self._containers.create(self._configure(image, argv, env, stdin=False)) as container:
             if files is not None:
                 self._put_files(container, files)
             code = self._finish(container, argv, None, None, on_output, timeout)
@@ -89,7 +92,18 @@ class Steps:
                         stdout.write(data)
                     else:
                         on_output(data)
-                return int(self._containers.wait(container)["ExitCode"])
+                state = self._containers.wait(container)
+        if state.get("OOMKilled") and self.memory:
+            raise BuildError(
+                f"`{' '.join(argv)[:200]}` wanted more memory than its limit of {format_size(self.memory)}"
+            )
+        return int(state["ExitCode"])
+
+    def _configure(self, image: str, argv: Sequence[str], env: Mapping[str, str], *, stdin: bool) -> dict[str, Any]:
+        config = _step_config(image, argv, env, stdin=stdin)
+        if self.memory:
+            config["HostConfig"] |= {"Memory": self.memory, "MemorySwap": self.memory}
+        return config
 
     @contextmanager
     def _limited(self, container: str, argv: Sequence[str], timeout: float) -> Iterator[None]:
