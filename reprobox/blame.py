@@ -63,7 +63,8 @@ def _find(loaded: LoadedSpec, name: str) -> Iterator[tuple[str, str]]:
         if canonicalize_name(Requirement(line).name) == name:
             yield _key_of_package(loaded, index), ""
             return
-    if spec.requirements and (where := find_requirement(Path(loaded.file).parent / spec.requirements, name)):
+    folder = Path(loaded.file).parent
+    if spec.requirements and (where := find_requirement(folder / spec.requirements, folder, name)):
         yield "packages.requirements", f"{where}: "
 
 

@@ -76,4 +76,4 @@ def read_project_requirements(project: Project, spec: Spec) -> str | None:
         return None
     from reprobox.resolve.requirement_files import read_requirement_text
 
-    return read_requirement_text(project.folder / spec.requirements)
+    return read_requirement_text(project.folder / spec.requirements, project.folder)

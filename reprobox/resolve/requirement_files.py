@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,9 +16,12 @@ from packaging.utils import canonicalize_name
 from reprobox.errors import LockError
 from reprobox.uv import PythonConfig, clean_message, run_uv
 
-_DEEP = 10
-"""Files that include files: deeper than this is a circle."""
+_MOST_FILES = 100
+_LARGEST = 64 * 2**20
+"""Bytes; a uv.lock can be large."""
 _LINE_START = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(.+)")
+_COMMENT = re.compile(r"(^|\s)#.*")
 _IN_QUOTES = re.compile(r"[\"']([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -25,8 +30,8 @@ def check_requirements(lines: Sequence[str], where: str = "packages") -> tuple[s
     return tuple(_check(line, where) for line in lines)
 
 
-def read_requirement_file(path: Path, config: PythonConfig) -> tuple[str, ...]:
-    """Read the requirements of a file, by what kind of file it is.
+def read_requirement_file(path: Path, root: Path, config: PythonConfig) -> tuple[str, ...]:
+    """Read the requirements of a file, by what kind of file it is; what it includes lies below ``root`` too.
 
     Hashes and index options in a requirements.txt are left out: the lock has its own hashes, and indexes belong into
     the spec. Raises LockError naming the file and the line.
@@ -35,29 +40,67 @@ def read_requirement_file(path: Path, config: PythonConfig) -> tuple[str, ...]:
         if path.name == "uv.lock":
             return _export_uv_lock(path, config)
         if path.suffix == ".toml":
-            return _read_pyproject(path)
-        return tuple(_read_requirements(path))
+            return _read_pyproject(path, root)
+        return tuple(line for file, text in _walk_includes(path, root) for line in _parse_requirements(file, text))
     except (OSError, UnicodeDecodeError) as exc:
-        raise LockError(f"{path}: cannot be read: {exc}", hint="correct the path in the spec's `requirements`") from exc
+        raise _explain(path, exc) from exc
 
 
-def read_requirement_text(path: Path) -> str:
-    """Return the text of a requirement file and of every file it includes: what decides whether a lock is stale."""
+def read_requirement_text(path: Path, root: Path) -> str:
+    """Return the text of a requirement file and of every file it includes: what decides whether a lock is stale.
+
+    All lie below ``root``, the project, which may be a stranger's: nothing else is opened.
+    Of the pyproject.toml beside a uv.lock it has what uv looks at there: the groups that are taken by default.
+    """
     try:
-        if path.suffix != ".txt":
-            return path.read_text(encoding="utf-8-sig")
-        return "\n".join(text for _, text in _walk_includes(path, 0))
+        if path.name == "uv.lock":
+            return _read(path, root) + _describe_groups(path.with_name("pyproject.toml"), root)
+        return "\n".join(text for _, text in _read_all(path, root))
     except (OSError, UnicodeDecodeError) as exc:
-        raise LockError(f"{path}: cannot be read: {exc}", hint="correct the path in the spec's `requirements`") from exc
+        raise _explain(path, exc) from exc
 
 
-def find_requirement(path: Path, name: str) -> str:
+def _explain(path: Path, exc: OSError | UnicodeDecodeError) -> LockError:
+    if isinstance(exc, UnicodeDecodeError):
+        return LockError(f"{path}: is not UTF-8: {exc}", hint="save the file, and those that it includes, as UTF-8")
+    return LockError(f"{path}: cannot be read: {exc}", hint="correct the path in the spec's `requirements`")
+
+
+def _describe_groups(pyproject: Path, root: Path) -> str:
+    if not pyproject.exists():
+        return ""
+    tool = _read_toml(pyproject, root).get("tool")
+    uv = tool.get("uv") if isinstance(tool, dict) else None
+    groups = uv.get("default-groups") if isinstance(uv, dict) else None
+    return "" if groups is None else f"\ndefault-groups = {groups!r}\n"
+
+
+def _read_toml(path: Path, root: Path) -> dict[str, Any]:
+    text = _read(path, root)
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise LockError(f"{path}: not readable TOML: {exc}", hint="correct it there") from exc
+
+
+def _read(path: Path, root: Path) -> str:
+    """Return the text of a file of the project; a link, a pipe or a device that would lead elsewhere is refused."""
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise LockError(f"{path}: leaves the project", hint=f"put it below {root}, where everybody has it who has that")
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            raise LockError(f"{path}: is no file with requirements", hint="correct the path")
+        return stream.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def find_requirement(path: Path, root: Path, name: str) -> str:
     """Say where a requirement file, or one that it includes, names a package first: "file:line"; empty: nowhere."""
     try:
-        files = list(_walk_includes(path, 0)) if path.suffix == ".txt" else [(path, read_requirement_text(path))]
+        files = list(_read_all(path, root))
     except (LockError, OSError, UnicodeDecodeError):
         return ""
-    pattern = _LINE_START if path.suffix == ".txt" else _IN_QUOTES
+    pattern = _LINE_START if _has_lines(path) else _IN_QUOTES
     for file, text in files:
         for number, line in enumerate(text.splitlines(), 1):
             if any(canonicalize_name(word) == canonicalize_name(name) for word in pattern.findall(line)):
@@ -81,23 +124,40 @@ def _check(line: str, where: str) -> str:
     return str(requirement)
 
 
-def _walk_includes(path: Path, depth: int) -> Iterator[tuple[Path, str]]:
-    """Yield a requirements.txt and the ones it includes, each with its text."""
-    if depth > _DEEP:
-        raise LockError(f"{path}: requirement files include each other in a circle")
-    text = path.read_text(encoding="utf-8-sig")
-    yield path, text
-    for match in re.finditer(r"^\s*(?:-r|--requirement)[ =]*(\S+)", text, re.MULTILINE):
-        yield from _walk_includes(path.parent / match[1], depth + 1)
+def _has_lines(path: Path) -> bool:
+    """Whether it is read as pip reads a requirements.txt, whatever it is called."""
+    return path.name != "uv.lock" and path.suffix != ".toml"
 
 
-def _read_requirements(path: Path) -> list[str]:
-    return [line for file, text in _walk_includes(path, 0) for line in _parse_requirements(file, text)]
+def _read_all(path: Path, root: Path) -> Iterator[tuple[Path, str]]:
+    return _walk_includes(path, root) if _has_lines(path) else iter([(path, _read(path, root))])
+
+
+def _walk_includes(path: Path, root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield a requirements.txt and the ones it includes, each once, with its text."""
+    waiting, known, size = [path], {path.resolve()}, 0
+    while waiting:
+        file = waiting.pop()
+        text = _read(file, root)
+        yield file, text
+        size += len(text)
+        found = [file.parent / name for name in _list_includes(text)]
+        fresh = {other.resolve(): other for other in found if other.resolve() not in known}
+        known |= fresh.keys()
+        waiting += reversed(fresh.values())
+        if len(known) > _MOST_FILES or size > _LARGEST:
+            raise LockError(f"{path}: includes too many files, or too large ones", hint="put them together")
+
+
+def _list_includes(text: str) -> Iterator[str]:
+    for _, line in _join_continued(text):
+        if match := _INCLUDE.match(_COMMENT.sub("", line).strip()):
+            yield match[1].strip("\"'")
 
 
 def _parse_requirements(path: Path, text: str) -> Iterator[str]:
     for number, raw in _join_continued(text):
-        line = re.sub(r"(^|\s)#.*", "", raw).strip()
+        line = _COMMENT.sub("", raw).strip()
         if line.startswith(("-c", "--constraint", "-e", "--editable")):
             raise LockError(
                 f"{path}:{number}: {line.split()[0]} is not supported here",
@@ -108,23 +168,20 @@ def _parse_requirements(path: Path, text: str) -> Iterator[str]:
 
 
 def _join_continued(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each logical line with the number of its first line."""
+    """Yield each logical line with the number of its first line; as for pip, no line that is a comment goes on."""
     start, whole = 1, ""
     for number, line in enumerate(text.splitlines(), 1):
         start = start if whole else number
         whole += line.removesuffix("\\") + " "
-        if not line.endswith("\\"):
+        if not line.endswith("\\") or line.lstrip().startswith("#"):
             yield start, whole
             whole = ""
     if whole:
         yield start, whole
 
 
-def _read_pyproject(path: Path) -> tuple[str, ...]:
-    try:
-        project: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("project")
-    except tomllib.TOMLDecodeError as exc:
-        raise LockError(f"{path}: not readable TOML: {exc}") from exc
+def _read_pyproject(path: Path, root: Path) -> tuple[str, ...]:
+    project: Any = _read_toml(path, root).get("project")
     if not isinstance(project, dict) or not isinstance(project.get("dependencies"), list):
         raise LockError(
             f"{path}: there is no list [project] dependencies in it", hint="list the requirements there, or in the spec"

@@ -56,7 +56,8 @@ def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> 
     """
     requirements = check_requirements(request.requirements)
     if request.requirement_file:
-        requirements += read_requirement_file(request.requirement_file, request.config)
+        root = request.project or request.requirement_file.parent
+        requirements += read_requirement_file(request.requirement_file, root, request.config)
     if not requirements:
         return ()
     indexes, links = split_indexes(request.indexes)
@@ -71,6 +72,7 @@ def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> 
     )
     asker = Asker(config, on_warning)
     packages = _resolve_or_tell_all(_make_question(request, requirements), request.torch_backend, asker)
+    _refuse_overridden(requirements, packages)
     pinner = Pinner(
         target=request.python,
         architecture=request.architecture,
@@ -82,6 +84,20 @@ def resolve_wheels(request: WheelRequest, on_warning: Callable[[str], None]) -> 
     wheels = pinner.pin_all(packages)
     _refuse_impostors(wheels, request, asker)
     return wheels
+
+
+def _refuse_overridden(requirements: tuple[str, ...], packages: tuple[Resolved, ...]) -> None:
+    """Never lock another version than the spec says, whatever uv's own settings replace."""
+    versions = {canonicalize_name(one.name): one.version for one in packages}
+    for wanted in map(Requirement, requirements):
+        found = versions.get(canonicalize_name(wanted.name))
+        # Where a marker does not hold, the version is somebody else's.
+        if found and not wanted.marker and not wanted.specifier.contains(found, prereleases=True):
+            raise LockError(
+                f"{wanted} is asked for, and uv takes {found}: one of its settings replaces the version",
+                hint="it is `override-dependencies` in uv.toml or [tool.uv] of pyproject.toml, or UV_OVERRIDE;"
+                " take it out, or write that version into the spec",
+            )
 
 
 def _refuse_impostors(wheels: tuple[Wheel, ...], request: WheelRequest, asker: Asker) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from reprobox.errors import LockError
 from reprobox.lock import PythonTarget
-from reprobox.resolve.requirement_files import read_requirement_text
+from reprobox.resolve.requirement_files import read_requirement_file, read_requirement_text
+from reprobox.uv import PythonConfig
 
 
 def describe(wheels):
@@ -217,6 +218,72 @@ def test_a_version_that_is_not_there_comes_with_those_that_are(machine, stocked)
     assert "there is no lib 1.7\n  hint: there are 1.0, 1.1" in refuse(machine, "lib==1.7")
 
 
+def test_a_version_that_uv_s_own_settings_replace_is_refused(machine, stocked):
+    machine.setenv(PIP_INDEX_URL=stocked.simple, UV_OVERRIDE=str(machine.write("overrides.txt", "lib==1.0\n")))
+    assert "lib==1.1 is asked for, and uv takes 1.0: one of its settings" in refuse(machine, "lib==1.1")
+    assert describe(machine.lock("lib>=1.0")) == ["lib 1.0"]
+    assert describe(machine.lock("lib==1.1; python_version < '3'", "app==1.0")) == ["app 1.0", "lib 1.0"]
+
+
+def test_what_decides_is_the_text_of_every_file_that_is_read(machine):
+    machine.write("p/deep.txt", "c==1\n")
+    machine.write("p/base.in", "b==1\n-r \\\n  'deep.txt' # last\n")
+    for name in ("requirements.in", "requirements.txt", "other"):
+        path = machine.write(f"p/{name}", "# no \\\na==1\n--requirement=base.in\n")
+        before = read_requirement_text(path, path.parent)
+        assert read_requirement_file(path, path.parent, PythonConfig()) == ("a==1", "b==1", "c==1")
+        machine.write("p/deep.txt", f"c==2 # {name}\n")
+        assert read_requirement_text(path, path.parent) != before
+        machine.write("p/deep.txt", "c==1\n")
+
+
+def test_what_is_not_the_project_s_is_not_opened(machine):
+    machine.write("outside.txt", "secret==1\n")
+    os.mkfifo(machine.write("p/x", "").with_name("pipe"))
+    (machine.root / "p" / "link.txt").symlink_to("../outside.txt")
+    for name in ("../outside.txt", str(machine.root / "outside.txt"), "link.txt", "/dev/zero", "pipe"):
+        path = machine.write("p/requirements.txt", f"-r {name}\n")
+        with pytest.raises(LockError, match=r"leaves the project|is no file with requirements"):
+            read_requirement_text(path, path.parent)
+
+
+def test_files_that_include_each_other_are_read_once(machine):
+    for number in range(10):
+        includes = f"-r r{number + 1}.txt\n" * 200 if number < 9 else "-r r0.txt\n"
+        machine.write(f"p/r{number}.txt", f"a{number}==1\n{includes}")
+    path = machine.root / "p" / "r0.txt"
+    assert read_requirement_file(path, path.parent, PythonConfig()) == tuple(f"a{number}==1" for number in range(10))
+    machine.write("p/many.txt", "".join(f"-r {number}.txt\n" for number in range(200)))
+    with pytest.raises(LockError, match="includes too many files"):
+        read_requirement_text(machine.root / "p" / "many.txt", path.parent)
+
+
+def test_the_groups_that_uv_takes_by_default_decide_too(machine):
+    lock, pyproject = machine.write("p/uv.lock", "version = 1\n"), '\ufeff[project]\nname = "me"\n'
+    bare = read_requirement_text(lock, lock.parent)
+    machine.write("p/pyproject.toml", pyproject)
+    assert read_requirement_text(lock, lock.parent) == bare
+    machine.write("p/pyproject.toml", pyproject + '[tool.uv]\ndefault-groups = ["train"]\n')
+    assert read_requirement_text(lock, lock.parent) != bare
+    machine.write("p/pyproject.toml", "tool = 3\n")
+    assert read_requirement_text(lock, lock.parent) == bare
+
+
+@pytest.mark.parametrize("text", [f"x = {'1' * 5000}", "x = " + "[" * 3000, "x"])
+def test_toml_that_cannot_be_read_is_told_with_its_file(machine, text):
+    path = machine.write("p/pyproject.toml", f'[project]\ndependencies = ["a"]\n{text}\n')
+    with pytest.raises(LockError, match=r"pyproject\.toml: not readable TOML"):
+        read_requirement_file(path, path.parent, PythonConfig())
+
+
+def test_another_encoding_is_told(machine):
+    path = machine.write("p/requirements.txt", "")
+    path.write_bytes("numpy\n".encode("utf-16"))
+    with pytest.raises(LockError, match="is not UTF-8") as caught:
+        read_requirement_text(path, path.parent)
+    assert "save the file" in caught.value.hint
+
+
 def test_an_unknown_package_is_named(machine, stocked):
     machine.setenv(PIP_INDEX_URL=stocked.simple)
     assert "a package libb" in refuse(machine, "libb")
@@ -333,7 +400,6 @@ def test_a_requirements_file_a_pyproject_and_a_uv_lock_say_the_same(machine, sto
         ("requirements.txt", "app \\\n  ==1.0\n# more\nlib ==\n", "requirements.txt:4"),
         ("requirements.txt", "-c more.txt\n", "requirements.txt:1: -c is not supported"),
         ("requirements.txt", "-e .\n", "requirements.txt:1: -e is not supported"),
-        ("requirements.txt", "-r requirements.txt\n", "circle"),
         ("requirements.txt", "-r gone.txt\n", "gone.txt"),
         ("pyproject.toml", "[project\n", "not readable TOML"),
         ("pyproject.toml", "[tool]\n", "[project] dependencies"),
@@ -351,11 +417,11 @@ def test_a_spec_without_packages_locks_none_and_asks_nobody(machine):
 def test_what_a_requirements_file_includes_decides_too_whether_a_lock_is_stale(machine):
     path = machine.write("p/requirements.txt", "app\n-r more/lib.txt\n")
     machine.write("p/more/lib.txt", "lib==1.0\n")
-    before = read_requirement_text(path)
+    before = read_requirement_text(path, path.parent)
     machine.write("p/more/lib.txt", "lib==1.1\n")
-    assert read_requirement_text(path) != before
+    assert read_requirement_text(path, path.parent) != before
     with pytest.raises(LockError, match="gone"):
-        read_requirement_text(machine.root / "gone.txt")
+        read_requirement_text(machine.root / "gone.txt", machine.root)
 
 
 def test_an_index_that_offers_a_path_for_a_file_name_is_refused(machine, index):
