@@ -142,7 +142,7 @@ def _judge_many(
     say(f"{describe_counts(rows)}\nsummary  {out / 'summary.html'}, with summary.csv and summary.json beside it")
     if as_json:
         print_json({"entries": [vars(row) for row in rows]})
-    return max((min(row.exit_code, 1) for row in rows), default=0)
+    return int(any(row.exit_code for row in rows))
 
 
 def _print(text: str) -> None:

@@ -10,12 +10,17 @@ import traceback
 from pathlib import Path
 
 from reprobox import __version__
-from reprobox.errors import BuildError, Interrupted, ReproboxError, SpecError
+from reprobox.errors import BuildError, Interrupted, ReproboxError, SpecError, UsageError
 from reprobox.files import write_atomic
 from reprobox.streams import escape_unprintable, write_line
 
 BUG = 70
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_PLACES = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+)
+"""What is wrong with a place on the user's disk, and not with this program."""
 
 
 def report_failure(exc: BaseException, *, as_json: bool, reports: Path) -> int:
@@ -52,6 +57,12 @@ def _translate(exc: BaseException, reports: Path) -> ReproboxError:
         return Interrupted("interrupted")
     if isinstance(exc, OSError) and exc.errno in _FULL:
         return BuildError(f"{exc.filename or 'a file'}: no space left on its disk", hint="make room there")
+    if isinstance(exc, OSError) and exc.errno in _PLACES and exc.filename:
+        name = str(exc.filename)
+        shown = name if len(name) < 300 else f"{name[:300]}…"
+        return UsageError(
+            f"{shown}: {exc.strerror}", hint="look at what is there; another owner, name or place is needed"
+        )
     if isinstance(exc, OSError) and exc.strerror:
         where = f"{exc.filename}: " if exc.filename else ""
         error = ReproboxError(f"{where}{exc.strerror}", hint=_write_report(exc, reports))

@@ -77,6 +77,8 @@ def print_pages(folder: Path, browser: str, settings: Settings) -> None:
                 write_atomic(printed, print_pdf(browser, page.read_text("utf-8")))
     except UsageError as exc:
         settings.reporter.warn(exc.message)
+    except OSError as exc:
+        settings.reporter.warn(f"{folder}: the pages were not printed: {exc.strerror or exc}")
 
 
 def find_printer(settings: Settings) -> str:

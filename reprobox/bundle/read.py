@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,8 @@ _LARGEST_SIGNATURE = 64 * 1024
 _SLACK = 2**20
 _HEADERS = 8 * BLOCK
 """Bytes that a member's headers and its padding may take beyond it, and the end of the archive beyond all."""
+_NAMES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+"""What an archive can be to blame for when a file is made."""
 _MAGIC_AT = 257
 """Where a tar's header says that it is one."""
 MOST_ENTRIES = 2_000_000
@@ -116,9 +119,9 @@ def extract_files(
     try:
         check_members(path, heading, keep, on_progress)
     except OSError as exc:
-        raise BundleError(
-            f"the bundle cannot be unpacked in {folder}: {exc.strerror or exc}", hint="make room there"
-        ) from exc
+        if exc.errno not in _NAMES:  # a full disk is the judge's, and says nothing about the entry
+            raise
+        raise refuse(f"its files cannot be unpacked: {exc.strerror or exc}") from exc
 
 
 def _make_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from reprobox.statistics import place_claim, summarize
 
 CLAIM_FOLDER = "reprobox/claim"
 _MOST_SCORES = 20
+_ROUNDING = 1e-9
 _LONGEST_NAME = 100
 
 
@@ -69,6 +70,17 @@ def _rank(score: float, metric: Metric | None, contest: Contest) -> int | None:
         return None
     others = contest.leaderboard.values()
     return 1 + sum(other > score if metric.higher_is_better else other < score for other in others)
+
+
+def find_false_score(contest: Contest, scores: Sequence[Score]) -> Reason | None:
+    """Return what is wrong with the score that the contest ranks by, where the content itself is as claimed."""
+    tolerance = contest.tolerance
+    relative, absolute = (tolerance.relative, tolerance.absolute) if tolerance else (_ROUNDING, 0.0)
+    for one in scores if contest.metric else ():
+        if one.judged is not None and abs(one.claimed - one.judged) > absolute + relative * abs(one.judged):
+            values = {"claimed": f"{one.claimed:.6g}", "judged": f"{one.judged:.6g}"}
+            return make_reason("score_differs", metric=one.metric, **values)
+    return None
 
 
 def list_copies(entry: Entry) -> list[Reason]:

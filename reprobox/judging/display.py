@@ -50,7 +50,7 @@ class Display(AbstractContextManager["Display"]):
         """Show what became of an entry."""
         text = escape_unprintable(row.reason)
         if row.claimed is not None and row.judged is not None:
-            text = f"{row.metric} {row.claimed:.6g} → {row.judged:.6g}; {text}"
+            text = f"{escape_unprintable(row.metric)} {row.claimed:.6g} → {row.judged:.6g}; {text}"
         if row.kept:
             text = f"judged before; {text}"
         with self._lock:
@@ -58,7 +58,7 @@ class Display(AbstractContextManager["Display"]):
             self._states[row.file] = (row.outcome, text)
             if not self._live:
                 count = f"{self._done}/{len(self._states)}"
-                write_line(self._stream, f"{count:>9}  {row.file:24}  {row.outcome:14}  {text}")
+                write_line(self._stream, f"{count:>9}  {escape_unprintable(row.file):24}  {row.outcome:14}  {text}")
 
     def _draw(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)

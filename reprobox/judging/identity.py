@@ -53,7 +53,7 @@ def identify(manifest: Manifest, folder: Path, store: LayerStore) -> Entry:
     _check_plan(plan, manifest)
     layers = tuple(Layer(one.diff_id, one.size, one.what, Path(), cached=True) for one in manifest.layers)
     image = _check_image(plan, layers, manifest, folder)
-    entry = Entry(manifest, folder, spec, lock, plan, image, _read_claim(manifest, folder), ())
+    entry = Entry(manifest, folder, spec, lock, plan, image, _read_claim(plan, spec, manifest, folder), ())
     try:
         return replace(entry, notes=tuple(_check_own_layers(entry, store)))
     except BundleError:
@@ -96,7 +96,8 @@ def _check_image(plan: Plan, layers: tuple[Layer, ...], manifest: Manifest, fold
 def _say_version(manifest: Manifest) -> str:
     if manifest.reprobox == __version__:
         return ""
-    return f"; it was made by reprobox {escape_unprintable(manifest.reprobox[:40])}, and this is {__version__}"
+    theirs = escape_unprintable(manifest.reprobox[:40])
+    return f"; it says that reprobox {theirs} made it, and this is {__version__}: only the same one can tell"
 
 
 def _check_own_layers(entry: Entry, store: LayerStore) -> Iterator[Reason]:
@@ -106,13 +107,13 @@ def _check_own_layers(entry: Entry, store: LayerStore) -> Iterator[Reason]:
     if source.diff_id != layers[-1].diff_id:
         raise refuse("the source in its image is not the source beside it")
     if make_runtime_layer(plan, store).diff_id != layers[-2].diff_id:
-        if entry.manifest.reprobox == __version__:
-            raise refuse("the runtime in its image, which seeds everything, is not reprobox's")
-        yield make_reason("other_runtime", theirs=entry.manifest.reprobox[:40], here=__version__)
+        raise refuse(
+            f"the runtime in its image, which seeds everything, is not reprobox's{_say_version(entry.manifest)}"
+        )
     yield make_reason("packed_as_is")
 
 
-def _read_claim(manifest: Manifest, folder: Path) -> RunRecord:
+def _read_claim(plan: Plan, spec: Spec, manifest: Manifest, folder: Path) -> RunRecord:
     """Return the record of the claimed run, whose outputs are those that are really there."""
     try:
         record = read_record(folder / CLAIM_RECORD)
@@ -127,6 +128,8 @@ def _read_claim(manifest: Manifest, folder: Path) -> RunRecord:
     for output in outputs:
         if (output.path, output.sha256, output.size) not in said:
             raise refuse(f"the output {output.path[:200]!r} is not the one that the claimed run left")
-    if record.image_digest != manifest.image_digest or record.seed != manifest.seed:
-        raise refuse("its result is of another image or seed")
+    if (record.image_digest, record.seed, record.level) != (manifest.image_digest, plan.seed, plan.level.value):
+        raise refuse("its result is of another image, seed or level")
+    if dict(record.inputs) != {name: one.sha256 for name, one in spec.inputs.items()}:
+        raise refuse("its result is of other inputs than those of its spec")
     return replace(record, outputs=outputs)

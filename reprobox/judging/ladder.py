@@ -11,7 +11,7 @@ from pathlib import Path
 from reprobox.bundle.contents import list_claimed
 from reprobox.engines.base import Runner
 from reprobox.fleet import Ran, run_fleet
-from reprobox.judging.claim import CLAIM_FOLDER, list_copies, read_claimed_metrics, score_claim
+from reprobox.judging.claim import CLAIM_FOLDER, find_false_score, list_copies, read_claimed_metrics, score_claim
 from reprobox.judging.ending import explain_failure
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Judgement, Outcome
@@ -140,6 +140,9 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
     if judgement.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
         key = "content_claimed" if judgement.verdict is Verdict.IDENTICAL else "content_within"
         answer = (make_reason(key, agreeing=judgement.agreeing, runs=judgement.runs),)
+        if lie := find_false_score(contest, trail.scores):
+            trail.reach(3, MATCHES, Outcome.FAILED, (*answer, lie))
+            return trail.close(Verdict.DIFFERENT, (lie,))
         trail.reach(3, MATCHES, Outcome.PASSED, answer)
         return trail.close(judgement.verdict, answer)
     # A claim without outputs differs in nothing, and is no claim either.
@@ -168,6 +171,8 @@ def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
     trail.agreement = measure_agreement(entry, contest, made[0], fresh.complete)
     fresh_metrics = tuple(_score(contest, one) for one in fresh.complete)
     trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(contest, made[0]), fresh_metrics)
+    if failed := len(fresh.made) - len(fresh.complete):
+        trail.notes.append(make_reason("seeds_failed", failed=failed, seeds=len(fresh.made)))
     if fresh.unmoved(made[0][1]):
         trail.notes.append(make_reason("seeds_move_nothing"))
     verdict, answer = fresh.judge(trail.scores)

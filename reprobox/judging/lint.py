@@ -27,8 +27,11 @@ def find_hooks(config: bytes) -> Iterator[str]:
         raise refuse("its image's configuration cannot be read") from exc
     if not isinstance(settings, Mapping):
         raise refuse("its image's configuration cannot be read")
-    for item in settings.get("Env") or ():
-        name = str(item).partition("=")[0]
+    variables = settings.get("Env") or []
+    if not isinstance(variables, list) or not all(isinstance(item, str) for item in variables):
+        raise refuse("its image's configuration cannot be read")
+    for item in variables:
+        name = item.partition("=")[0]
         if _HOOKS.fullmatch(name) and name not in _ALLOWED:
             yield f"the variable {name[:80]}, which acts before the program does"
     for key in ("OnBuild", "Healthcheck", "Volumes", "Shell", "StopSignal", "ExposedPorts"):

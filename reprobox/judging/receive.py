@@ -30,6 +30,8 @@ from reprobox.settings import Settings
 from reprobox.sizes import format_size
 from reprobox.source import OWN_IGNORE_FILE
 
+SUMMARIES = ("summary.html", "summary.csv", "summary.json")
+"""Files that are beside the judgements of many."""
 _BLOCK = 4096
 RESERVE = 2**30
 """Bytes that stay free on the judge's disk."""
@@ -50,9 +52,10 @@ def prepare_out(out: Path) -> Path:
 def choose_folder(path: Path, out: Path) -> Path:
     """Return where a bundle's judgement is kept: below ``out``, by the name that its sender gave the file.
 
-    Raises ``BundleError`` for a name that leads elsewhere: "...reprobox" is one for the folder above.
+    Raises ``BundleError`` for a name that leads elsewhere, as "...reprobox" does to the folder above, or that a file
+    of ours has there.
     """
-    if path.stem in ("", ".", "..") or not path.stem.isprintable():
+    if path.stem.startswith(".") or path.stem in ("", *SUMMARIES) or not path.stem.isprintable():
         raise BundleError(
             f"{path.name!r} is refused: its judgement cannot be kept under such a name", hint="rename the file"
         )

@@ -17,6 +17,9 @@ from reprobox.report.values import Reason, make_reason
 from reprobox.verdict import Verdict
 from reprobox.verify import is_failed
 
+_FEWEST = 3
+"""Runs that must have ended well where some have not: a band of two holds nearly everything."""
+
 
 @dataclass(frozen=True)
 class SeedRuns:
@@ -36,7 +39,8 @@ class SeedRuns:
     def judge(self, scores: Sequence[Score]) -> tuple[Verdict, Reason]:
         """Judge the claim by all metrics that have a band."""
         placed = [score for score in scores if score.inside is not None]
-        if not placed:
+        few = len(self.complete) < len(self.made) and len(self.complete) < max(_FEWEST, len(self.made) // 2 + 1)
+        if few or not placed:
             return Verdict.DIFFERENT, make_reason("too_few_seeds", seeds=len(self.complete))
         outside = [score for score in placed if not score.inside]
         chosen = (outside or placed)[0]

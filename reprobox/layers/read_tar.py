@@ -13,6 +13,9 @@ _MOST_HEADER = 1 << 20
 """No PAX header or long name is larger; a hostile one could be gigabytes."""
 _MOST_HEADERS = 4 * _MOST_HEADER
 """Bytes of headers before one entry, and of all that speak of every later one: they are kept in memory."""
+_MOST_DIGITS = 8
+_MOST_SHARED = 1000
+"""Values that speak of every later entry: they are looked at for each."""
 _XATTR = b"SCHILY.xattr."
 _KINDS = {b"0": Kind.FILE, b"7": Kind.FILE, b"1": Kind.HARDLINK, b"2": Kind.SYMLINK, b"5": Kind.DIR}
 _SPECIAL = {b"3": "a character device", b"4": "a block device", b"6": "a pipe"}
@@ -172,19 +175,21 @@ def _read_extension(
         extra[b"linkpath"] = body.partition(b"\0")[0]
     else:
         (extra if kind == b"x" else shared).update(_parse_pax(body, what))
+        if len(shared) > _MOST_SHARED:
+            raise BuildError(f"{what} is damaged: more than {_MOST_SHARED} values for all entries")
 
 
 def _parse_pax(body: bytes, what: str) -> dict[bytes, bytes]:
-    values = {}
-    while body:
-        length, space, _ = body.partition(b" ")
-        if not space or not length.isdigit() or len(length) > 8 or not len(length) < int(length) <= len(body):
-            raise BuildError(f"{what} is damaged: a PAX record")
-        key, equals, value = body[len(length) + 1 : int(length)].partition(b"=")
-        if not equals or value[-1:] != b"\n":
+    values: dict[bytes, bytes] = {}
+    start = 0
+    while start < len(body):
+        digits = body[start : start + _MOST_DIGITS + 1].partition(b" ")[0]
+        length = int(digits) if digits.isdigit() and len(digits) <= _MOST_DIGITS else 0
+        key, equals, value = body[start + len(digits) + 1 : start + length].partition(b"=")
+        if not len(digits) < length <= len(body) - start or not equals or value[-1:] != b"\n":
             raise BuildError(f"{what} is damaged: a PAX record")
         values[key] = value[:-1]
-        body = body[int(length) :]
+        start += length
     return values
 
 
