@@ -122,7 +122,7 @@ def _judge_many(
     ``browser`` prints the pages of those that had been judged before; "" prints none.
     """
     from reprobox.handover import print_pages
-    from reprobox.judging.batch import rank_rows
+    from reprobox.judging.batch import NOT_JUDGED, REFUSED, rank_rows
     from reprobox.judging.children import Batch, judge_all
     from reprobox.judging.display import Display
     from reprobox.judging.receive import choose_folder
@@ -142,7 +142,7 @@ def _judge_many(
     say(f"{describe_counts(rows)}\nsummary  {out / 'summary.html'}, with summary.csv and summary.json beside it")
     if as_json:
         print_json({"entries": [vars(row) for row in rows]})
-    return int(any(row.exit_code for row in rows))
+    return int(any(row.exit_code or row.outcome in (REFUSED, NOT_JUDGED) for row in rows))
 
 
 def _print(text: str) -> None:
@@ -151,9 +151,12 @@ def _print(text: str) -> None:
 
 def _read_contest(path: Path | None, inputs: Sequence[str], runs: int | None, seeds: int | None) -> Contest:
     """Return the contest's terms, with what the command line says over them."""
+    from reprobox.contributions.predictions import read_values
     from reprobox.judging.terms import Contest, read_contest
 
     contest = read_contest(path) if path else Contest()
+    if contest.labels:  # what is wrong with them is the judge's mistake, and no entry's
+        read_values(contest.labels, contest.labels_column)
     given = dict(contest.inputs)
     for text in inputs:
         name, equals, place = text.partition("=")

@@ -35,6 +35,7 @@ from reprobox.inputs import hash_file
 from reprobox.outputs import select_outputs, walk_tree
 from reprobox.plan import Plan
 from reprobox.records import OutputFile, RunRecord
+from reprobox.resolve.requirement_files import list_requirement_files
 from reprobox.source import REPORT_FOLDER
 from reprobox.spec.model import Spec
 
@@ -83,6 +84,7 @@ def choose_contents(sources: Sources) -> Contents:
     data = dict(_list_data(sources, left_out))
     _check_secrets(sources, data)
     files = tuple(sorted((_describe(name, one) for name, one in data.items()), key=lambda file: file.path))
+    _check_claim(sources, files)
     tag = f"reprobox/{plan.name}:latest"
     manifest = Manifest(
         schema_version=BUNDLE_SCHEMA,
@@ -112,6 +114,18 @@ def choose_contents(sources: Sources) -> Contents:
     return Contents(manifest, data)
 
 
+def _check_claim(sources: Sources, files: tuple[BundledFile, ...]) -> None:
+    """Raise ``UsageError`` where an output is not what its run left: every judge would refuse it."""
+    _, record = sources.claim
+    found = {file.path: file.sha256 for file in files}
+    for output in list_claimed(sources.plan, sources.spec, record):
+        if found[CLAIM_OUTPUT + output.path] != output.sha256:
+            raise UsageError(
+                f"{output.path} of run {record.id} has been changed since the run left it",
+                hint="run it again, or export another run: --run",
+            )
+
+
 def _list_data(sources: Sources, left_out: list[LeftOut]) -> Iterator[tuple[str, Data]]:
     yield SPEC, sources.spec_text
     yield LOCK, sources.lock_text
@@ -119,7 +133,8 @@ def _list_data(sources: Sources, left_out: list[LeftOut]) -> Iterator[tuple[str,
         if not file.link:
             yield PROJECT + file.path, sources.project / file.path
     if sources.spec.requirements:
-        yield PROJECT + sources.spec.requirements, sources.project / sources.spec.requirements
+        for path in list_requirement_files(sources.project / sources.spec.requirements, sources.project):
+            yield PROJECT + path.relative_to(sources.project).as_posix(), path
     for name, text in sources.context.items():
         yield CONTEXT + name, text
     folder, record = sources.claim

@@ -55,7 +55,7 @@ def _agree_arrays(one: Path, other: Path) -> float | None:
         with _open(one) as first, _open(other) as second:
             # Not `np.load`, which takes a zip for an archive of arrays.
             a, b = (np.lib.format.read_array(one, allow_pickle=False) for one in (first, second))
-        if a.shape != b.shape or not a.size or not a.shape or not {a.dtype.kind, b.dtype.kind} <= set("biufcSU"):
+        if a.shape != b.shape or not a.size or not a.shape or not {a.dtype.kind, b.dtype.kind} <= set("biufcSUmM"):
             return None
         return _count_equal(a, b) / len(a)
     except Exception:  # NumPy evaluates a stranger's header, which may be anything

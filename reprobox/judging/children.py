@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.bundle.read import read_heading
-from reprobox.errors import BundleError, UsageError
+from reprobox.errors import ReproboxError, UsageError
 from reprobox.judging.batch import BatchRow, make_row
 from reprobox.judging.judge import JUDGEMENT_FILE
 from reprobox.judging.receive import choose_folder
@@ -92,7 +92,7 @@ def _find_judgement(batch: Batch, path: Path) -> Mapping[str, Any] | None:
             return None
         answer = _read_answer(kept.read_text("utf-8"))
         same = answer.get("bundle") == read_heading(path).digest and answer.get("terms") == batch.terms
-    except (OSError, ValueError, BundleError):
+    except (OSError, ValueError, ReproboxError):
         return None
     return answer if same and answer.get("verdict") in list(Verdict) else None
 

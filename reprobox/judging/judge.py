@@ -59,8 +59,18 @@ class JudgeOptions:
 
     @property
     def digest(self) -> str:
-        """The same for the same terms: a judgement under others is none under these."""
-        return f"sha256:{hashlib.sha256(repr(self).encode()).hexdigest()}"
+        """The same for the same terms, and files behind them: a judgement under others is none under these."""
+        contest = self.contest
+        named = (contest.labels, self.allowed, *(path for _, path in sorted(contest.inputs.items())))
+        states = [list(_list_states(path)) for path in named if path]
+        return f"sha256:{hashlib.sha256(repr((self, states)).encode('utf-8', 'backslashreplace')).hexdigest()}"
+
+
+def _list_states(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield what changes when somebody writes to a file, or below a folder; quicker than reading it all."""
+    for one in (path, *sorted(path.rglob("*"))) if path.is_dir() else (path,):
+        status = one.stat() if one == path or not one.is_symlink() else one.lstat()
+        yield str(one), status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
     )
     trail.circumstances = compare_circumstances(entry.claim, record)
     trail.notes += list_copies(entry)
-    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(contest, made[0]))
+    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(given, made[0]))
     if judgement.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
         key = "content_claimed" if judgement.verdict is Verdict.IDENTICAL else "content_within"
         answer = (make_reason(key, agreeing=judgement.agreeing, runs=judgement.runs),)
@@ -169,8 +169,8 @@ def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
     seeds = choose_seeds(entry.plan.seed, contest.seeds)
     fresh = SeedRuns(tuple(_run(given, tuple(reseed_request(given.request, entry.lock, seed) for seed in seeds))))
     trail.agreement = measure_agreement(entry, contest, made[0], fresh.complete)
-    fresh_metrics = tuple(_score(contest, one) for one in fresh.complete)
-    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(contest, made[0]), fresh_metrics)
+    fresh_metrics = tuple(_score(given, one) for one in fresh.complete)
+    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(given, made[0]), fresh_metrics)
     if failed := len(fresh.made) - len(fresh.complete):
         trail.notes.append(make_reason("seeds_failed", failed=failed, seeds=len(fresh.made)))
     if fresh.unmoved(made[0][1]):
@@ -180,9 +180,11 @@ def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
     return trail.close(verdict, (*differs, answer))
 
 
-def _score(contest: Contest, ran: Ran) -> dict[str, float]:
+def _score(given: Climb, ran: Ran) -> dict[str, float]:
+    """Return a run's metrics, by the file that the claim is scored by, whatever else the run leaves."""
     folder, record = ran
-    return find_metrics(contest, folder, tuple(file.path for file in record.outputs), record.metrics)
+    claimed = tuple(file.path for file in given.entry.claim.outputs)
+    return find_metrics(given.contest, folder, claimed, record.metrics)
 
 
 def _run(given: Climb, requests: tuple[RunRequest, ...]) -> list[Ran]:

@@ -60,6 +60,18 @@ def read_requirement_text(path: Path, root: Path) -> str:
         raise _explain(path, exc) from exc
 
 
+def list_requirement_files(path: Path, root: Path) -> tuple[Path, ...]:
+    """Return the files whose text :func:`read_requirement_text` returns, by their own places below ``root``."""
+    try:
+        files = [file for file, _ in _read_all(path, root)]
+        pyproject = path.with_name("pyproject.toml")
+        if path.name == "uv.lock" and _describe_groups(pyproject, root):
+            files.append(pyproject)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise _explain(path, exc) from exc
+    return tuple(Path(os.path.normpath(file)) for file in files)
+
+
 def _explain(path: Path, exc: OSError | UnicodeDecodeError) -> LockError:
     if isinstance(exc, UnicodeDecodeError):
         return LockError(f"{path}: is not UTF-8: {exc}", hint="save the file, and those that it includes, as UTF-8")
