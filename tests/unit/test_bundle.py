@@ -1,6 +1,7 @@
 """What a bundle is: the same bytes for the same project, taken apart and put together without loss."""
 
 import dataclasses
+import errno
 import gzip
 import os
 import tarfile
@@ -95,6 +96,18 @@ def test_files_are_extracted_as_they_were_and_layers_are_not(whole, tmp_path):
     blobs = {path.name for path in (tmp_path / "blobs/sha256").iterdir()}
     assert blobs == {heading.manifest.image_digest[7:], heading.manifest.manifest_digest[7:]}
     assert not any(path.stat().st_mode & 0o111 for path in tmp_path.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES])
+def test_a_disk_that_takes_no_more_is_the_judges_own_matter(whole, tmp_path, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number), str(tmp_path))
+
+    heading = read_heading(whole)
+    monkeypatch.setattr("reprobox.bundle.read._make_folder", fail)
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        extract_files(whole, heading, tmp_path)
+    assert caught.value.errno == number
 
 
 def test_extracted_files_can_be_read_by_the_user_of_a_container_whatever_the_umask(whole, tmp_path):

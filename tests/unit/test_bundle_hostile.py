@@ -530,6 +530,8 @@ CONFIGS = {
     "a health check": lambda config: config.update(Healthcheck={"Test": ["CMD", "evil"]}),
     "a volume": lambda config: config.update(Volumes={"/var/run/docker.sock": {}}),
     "a command": lambda config: config.update(Cmd=["evil"]),
+    "a number for variables": lambda config: config.update(Env=5),
+    "numbers for variables": lambda config: config.update(Env=[5]),
 }
 
 
@@ -537,7 +539,8 @@ CONFIGS = {
 def test_an_image_that_is_set_up_otherwise_than_spec_and_lock_say_is_refused(bent, refused, tmp_path, change):
     bent.edit_config(lambda config: change(config["config"]))
     message = refused(bent.write(tmp_path / "x"))
-    assert "its image has" in message or "not the one that its spec and lock describe" in message
+    said = ("its image has", "not the one that its spec and lock describe", "configuration cannot be read")
+    assert any(one in message for one in said)
 
 
 @pytest.mark.parametrize("config", [b"", b"[]", b"{}", b'{"config":[]}', b"[" * 100_000])
@@ -600,6 +603,13 @@ def test_a_layer_in_place_of_anothers_is_refused(bent, refused, tmp_path):
     for index, wanted in ((1, "the runtime in its image"), (2, "the source in its image")):
         one = Bent.read(_with_layer(bent, index, tmp_path))
         assert wanted in refused(one.write(tmp_path / "x"))
+
+
+def test_a_runtime_that_claims_to_be_of_another_version_is_refused_too(bent, refused, tmp_path):
+    one = Bent.read(_with_layer(bent, 1, tmp_path))
+    one.manifest["reprobox"] = "0.0.9"
+    message = refused(one.write(tmp_path / "x"))
+    assert "the runtime in its image, which seeds everything, is not reprobox's; it says that reprobox 0.0.9" in message
 
 
 def _with_layer(bent, index, folder):
@@ -702,6 +712,8 @@ def test_a_lock_that_is_none_is_refused(bent, refused, tmp_path, text):
 RECORDS = {
     "another image": {"image_digest": "sha256:" + "0" * 64},
     "another seed": {"seed": 8},
+    "another level": {"level": "off"},
+    "another input": {"inputs": {"ghost": "0" * 64}},
     "no outputs": {"outputs": []},
     "another format": {"schema_version": 99},
     "a number too large": {"seconds": 10**400},
@@ -709,6 +721,17 @@ RECORDS = {
     "texts for numbers": {"seconds": "1"},
     "a list for the whole": None,
 }
+
+
+def test_requirements_that_lead_out_of_the_bundle_are_not_opened(bent, refused, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("numpy==1\n")
+    os.mkfifo(tmp_path / "pipe")
+    for number, place in enumerate((secret, tmp_path / "pipe", "/dev/zero", "../../../secret.txt")):
+        one = Bent(dict(bent.members), json.loads(json.dumps(bent.manifest)))
+        one.edit_spec(one.members[SPEC] + b"packages: {requirements: more.txt}\n")
+        one.put("reprobox/project/more.txt", f"-r {place}\n".encode())
+        assert "leaves the project" in refused(one.write(tmp_path / f"x{number}"))
 
 
 @pytest.mark.parametrize("changes", RECORDS.values(), ids=RECORDS)

@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import made_bundles
 import pytest
-from made_bundles import TINY, Bent, make_bundle
+from made_bundles import TINY, Bent, make_bundle, write
 from made_records import make_record
 from test_lock import make_lock
 
@@ -63,6 +64,35 @@ def test_a_variable_is_a_secret_by_its_name_or_by_what_it_holds_and_its_value_is
 def test_what_only_resembles_a_secret_is_exported(tmp_path, data):
     bundle = make_bundle(tmp_path, files={"train.py": TRAIN, "notes.txt": data, ".env.example": b"TOKEN=\n"})
     assert read_heading(bundle).manifest.find("reprobox/project/notes.txt")
+
+
+def test_an_output_that_was_changed_after_its_run_is_not_exported(tmp_path, monkeypatch):
+    def keep_and_change(path, data):
+        write(path, data)
+        if path.name == "run.json":
+            write(path.parent / "output" / "model.npy", b"better")
+
+    monkeypatch.setattr(made_bundles, "write", keep_and_change)
+    with pytest.raises(UsageError, match=r"model\.npy of run .* has been changed since the run left it"):
+        make_bundle(tmp_path)
+    assert not list(tmp_path.glob("*.reprobox"))
+
+
+@pytest.mark.parametrize("name", ["requirements.in", "uv.lock"])
+def test_what_decides_whether_a_lock_is_stale_is_handed_over_though_it_is_no_source(tmp_path, name):
+    files = {
+        "train.py": TRAIN,
+        ".gitignore": b"*.in\n*.lock\n*.toml\n",
+        name: b"-r more.in\n" if name.endswith("in") else b"version = 1\n",
+        "more.in": b"six\n",
+        "pyproject.toml": b"[tool.uv]\ndefault-groups = []\n",
+    }
+    made = read_heading(make_bundle(tmp_path, spec=f"{TINY}packages: {{requirements: {name}}}\n", files=files)).manifest
+    others = {"more.in"} if name.endswith("in") else {"pyproject.toml"}
+    found = {
+        one.path.removeprefix("reprobox/project/") for one in made.files if one.path.startswith("reprobox/project")
+    }
+    assert found == {"train.py", ".gitignore", "spec.yaml", "spec.lock", name, *others}
 
 
 def test_the_manifest_says_what_stays_here(tmp_path):

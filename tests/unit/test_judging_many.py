@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from reprobox import cli_judge
 from reprobox.errors import UsageError
+from reprobox.judging import children
 from reprobox.judging.batch import BatchRow, format_batch, format_table, make_row, rank_rows
 from reprobox.judging.children import list_bundles
 from reprobox.judging.display import Display
+from reprobox.judging.judge import JudgeOptions
 from reprobox.judging.summary import describe_counts, format_page, write_summary
 from reprobox.judging.terms import Contest, Metric
 
@@ -152,3 +155,48 @@ def test_on_a_terminal_there_is_a_table_of_all(capfd):
     assert "CONSISTENT" in shown
     assert "f1 0.5 → 0.25" in shown
     assert "waiting" in shown
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ([row("a")], 0),
+        ([row("a"), BatchRow("b", "b", "DIFFERENT", "", 1)], 1),
+        ([row("a"), BatchRow("b", "", "REFUSED", "", 8)], 1),
+        ([row("a"), BatchRow("b", "", "NOT JUDGED", "killed", -9)], 1),
+        ([row("a"), BatchRow("b", "", "NOT JUDGED", "no answer", 0)], 1),
+    ],
+)
+def test_many_hold_only_when_each_has_been_judged_and_holds(tmp_path, monkeypatch, rows, code):
+    monkeypatch.setattr(children, "judge_all", lambda batch, say, finish: rows)
+    options = JudgeOptions(CONTEST, None, rebuild=False, runtime="", gpus=())
+    files = tuple(tmp_path / one.file for one in rows)
+    assert cli_judge._judge_many(files, tmp_path, options, (), 1, "", as_json=False) == code
+
+
+def test_other_labels_or_data_are_other_terms(tmp_path):
+    (tmp_path / "data").mkdir()
+    for name in ("labels.csv", "signers", "data/a"):
+        (tmp_path / name).write_text("1\n")
+    contest = Contest(labels=tmp_path / "labels.csv", inputs={"x": tmp_path / "data"})
+    options = JudgeOptions(contest, tmp_path / "signers", rebuild=False, runtime="", gpus=())
+    digests = [options.digest, options.digest]
+    for name in ("labels.csv", "signers", "data/a"):
+        (tmp_path / name).write_text("1\n2\n")
+        digests.append(options.digest)
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 4
+
+
+def test_a_bundle_that_has_gone_stops_none_of_the_others(tmp_path):
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "judgement.json").write_text('{"verdict": "IDENTICAL"}')
+    batch = children.Batch((), tmp_path, CONTEST, "sha256:x", lambda path: (), 1)
+    assert children._find_judgement(batch, tmp_path / "gone.reprobox") is None
+
+
+def test_a_metrics_name_moves_no_cursor():
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with Display((Path("a.reprobox"),), out, live=False, color=False) as display:
+        display.finish(row("a", 1.0, 1.0, metric="acc\x1b[2J"))
+    assert b"acc\\x1b[2J 1" in out.buffer.getvalue()

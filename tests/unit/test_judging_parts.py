@@ -12,20 +12,23 @@ import pytest
 from made_files import npy
 from made_records import make_record
 
+from reprobox.compare.model import Tolerance
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import BundleError, EngineError, SpecError, UsageError
 from reprobox.judging.agreement import agree, choose_predictions
-from reprobox.judging.claim import list_copies, read_claimed_metrics, score_claim
+from reprobox.judging.claim import find_false_score, list_copies, read_claimed_metrics, score_claim
 from reprobox.judging.ending import explain_failure
 from reprobox.judging.lint import find_hooks
 from reprobox.judging.receive import choose_folder
 from reprobox.judging.sandbox import check_runtime, choose_timeout, make_fence
+from reprobox.judging.seeds import SeedRuns
 from reprobox.judging.syscalls import close_namespaces
 from reprobox.judging.terms import Contest, Limits, Metric, read_contest
 from reprobox.judging.words import tell_english
 from reprobox.plan import SourceFile
 from reprobox.records import StageRecord
 from reprobox.spec.model import Resources
+from reprobox.verdict import Verdict
 
 CONTEST = """contest: 1
 name: Food
@@ -193,6 +196,8 @@ HOSTILE = {
     "a shape of exabytes": npy(np.arange(3)).replace(b"(3,)", b"(9" + b"9" * 17 + b",)", 1)[:118] + bytes(20),
     "a negative shape": npy(np.arange(3)).replace(b"(3,)", b"(-3)", 1),
     "a header that is a program": npy(np.arange(3)).replace(b"'descr'", b"exit(1)", 1),
+    **{f"the header {text}": b"\x93NUMPY\1\0\x40\0" + text.encode().ljust(64) for text in ("(", "{[]:1}", " x\n  y")},
+    "a type of nothing": npy(np.arange(3)).replace(b"'<i8'", b"()   ", 1),
 }
 
 
@@ -276,6 +281,35 @@ def test_a_claim_is_inside_or_outside_of_what_other_seeds_give():
     inside, outside = (score_claim(Contest(), {"f1": value}, {"f1": 0.72}, fresh)[0] for value in (0.75, 0.95))
     assert (inside.inside, outside.inside, inside.seeds) == (True, False, 5)
     assert inside.band[0] < 0.70 < 0.74 < inside.band[1]
+
+
+def test_a_score_that_the_same_content_does_not_have_is_false():
+    contest = Contest(metric=Metric("f1"))
+
+    def find(contest, claimed, judged):
+        found = find_false_score(contest, score_claim(contest, {"f1": claimed}, {"f1": judged}))
+        return tell_english((found,)) if found else ""
+
+    assert find(contest, 0.99, 0.41) == "f1: 0.99 is claimed, and the judge's run has 0.41"
+    assert find(contest, 0.41, 0.41 * (1 + 1e-12)) == ""
+    assert find(replace(contest, tolerance=Tolerance(0.0, 0.1)), 0.5, 0.45) == ""
+    assert find(Contest(), 0.99, 0.41) == ""  # no contest ranks by it
+    assert find_false_score(contest, score_claim(contest, {"f1": 0.5}, {})) is None
+
+
+def test_seeds_that_mostly_fail_leave_no_band():
+    scores = score_claim(Contest(), {"f1": 0.9}, {"f1": 0.5}, [{"f1": 0.5}, {"f1": 0.55}])
+    assert scores[0].inside
+    bad, good = (replace(make_record(), exit_code=code) for code in (1, 0))
+
+    def judge(*records):
+        return SeedRuns(tuple((Path("x"), record) for record in records)).judge(scores)[0]
+
+    assert judge(good, good) is Verdict.CONSISTENT  # as many as were asked for
+    assert judge(good, good, bad, bad, bad) is Verdict.DIFFERENT
+    assert judge(good, good, bad) is Verdict.DIFFERENT
+    assert judge(good, good, good, bad, bad) is Verdict.CONSISTENT
+    assert judge(good, good, good, bad, bad, bad) is Verdict.DIFFERENT
 
 
 def test_scores_of_one_side_only_are_left_out():
@@ -423,7 +457,17 @@ def test_a_list_of_system_calls_loses_what_opens_namespaces_and_keeps_the_rest()
     assert not condition["value"] & 0x10F00  # what a thread is made with
 
 
-@pytest.mark.parametrize("name", ["...reprobox", "..reprobox", "a\nb.reprobox", "\x1b[2J.reprobox"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "...reprobox",
+        "..reprobox",
+        "a\nb.reprobox",
+        "\x1b[2J.reprobox",
+        "summary.json.reprobox",
+        ".reproboxignore.reprobox",
+    ],
+)
 def test_a_files_name_leads_its_judgement_nowhere_else(name):
     with pytest.raises(BundleError, match="rename the file") as caught:
         choose_folder(Path(name), Path("/judgements"))
