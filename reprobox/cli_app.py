@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +16,7 @@ from typer.core import TyperGroup
 
 from reprobox import __version__
 from reprobox.errors import UsageError
-from reprobox.failure import report_failure
+from reprobox.failure import describe_error, report_failure
 from reprobox.streams import write_line
 
 if TYPE_CHECKING:
@@ -24,13 +27,29 @@ if TYPE_CHECKING:
 class _Boundary(TyperGroup):
     """The one place where a failure becomes a message and an exit code."""
 
+    def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 — Typer's own signature
+        with _wrong_options_told():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 — Typer's own signature
         try:
-            return super().invoke(ctx)
+            with _wrong_options_told():
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except (Exception, KeyboardInterrupt) as exc:
-            raise typer.Exit(report_failure(exc, as_json=_wants_json(), reports=_cache_folder())) from None
+            raise typer.Exit(report_failure(exc, as_json=_wants_json(), reports=_reports_folder())) from None
+
+
+@contextmanager
+def _wrong_options_told() -> Iterator[None]:
+    """Tell a program what is wrong with its options; Typer tells a person."""
+    try:
+        yield
+    except typer.TyperException as exc:
+        if _wants_json():
+            print_json({"error": describe_error(UsageError(exc.format_message()))})
+        raise
 
 
 app = typer.Typer(
@@ -58,6 +77,8 @@ PythonOption = Annotated[
     typer.Option("--python", metavar="PATH", help="With --engine local: this interpreter and the packages it has."),
 ]
 DEFAULT_SPEC = Path("spec.yaml")
+NO_HOME = Path("/nonexistent")
+"""What stands for the home folder of a user without one: nothing is found there."""
 
 
 def split_command(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -108,7 +129,7 @@ def open_settings() -> Settings:
 
     return Settings(
         cache=_cache_folder(),
-        home=Path.home(),
+        home=_home_folder() or NO_HOME,
         environ=dict(os.environ),
         caller=(os.getuid(), os.getgid()),
         reporter=make_reporter(sys.stderr, os.environ),
@@ -116,11 +137,30 @@ def open_settings() -> Settings:
     )
 
 
+def _home_folder() -> Path | None:
+    """Return the home folder; a user without HOME and without an entry in the system's list has none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def _cache_folder() -> Path:
-    chosen = os.environ.get("REPROBOX_CACHE")
-    if chosen:
+    if chosen := os.environ.get("REPROBOX_CACHE"):
         return Path(chosen).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "reprobox").absolute()
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches, "reprobox").absolute()
+    home = _home_folder()
+    if home is None:
+        raise UsageError("this user has no home folder, where the cache is", hint="set REPROBOX_CACHE or HOME")
+    return (home / ".cache" / "reprobox").absolute()
+
+
+def _reports_folder() -> Path:
+    try:
+        return _cache_folder()
+    except UsageError:
+        return Path(tempfile.gettempdir(), f"reprobox-{os.getuid()}")
 
 
 def print_json(value: object, *, indent: int | None = None) -> None:

@@ -16,6 +16,7 @@ from reprobox.layers.wheel_files import site_packages
 from reprobox.lock import ArchiveBase, DebianBase, DebPackage, ImageBase, Sdist, Wheel
 from reprobox.plan import Plan
 from reprobox.runtime_files import list_runtime_files
+from reprobox.source import OWN_IGNORE_FILE
 from reprobox.steps.debian import INSTALL_SCRIPT, PACKAGES_FOLDER, list_step_files
 from reprobox.steps.runner import STEP_ENV
 from reprobox.steps.sources import BUILDER, VENV_PYTHON, read_builder
@@ -52,6 +53,7 @@ def _check_target(out: Path) -> None:
 
 def _write_parts(plan: Plan, project: Path, out: Path, blobs: Blobs, unpacked: Path | None) -> None:
     write_atomic(out / "Dockerfile", format_dockerfile(plan))
+    write_atomic(out / OWN_IGNORE_FILE, "*\n")  # where it is inside a project it is no part of the source
     if isinstance(plan.base, DebianBase):
         _write_packages(out / "base", plan.base.packages, blobs)
     if unpacked is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from reprobox.errors import FetchError
+from reprobox.errors import FetchError, UsageError
+from reprobox.urls import is_usable_url
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager, ProxyManager
@@ -67,9 +69,18 @@ def open_session(config: HttpConfig) -> requests.Session:
     return session
 
 
+def check_urls(urls: Iterable[str], setting: str) -> None:
+    """Raise UsageError, which names ``setting`` and shows no password, for a URL that nobody could be asked at."""
+    if not all(map(is_usable_url, urls)):
+        raise UsageError(f"{setting}: no server can be at the host or port of a URL there", hint="correct it there")
+
+
 def split_credentials(url: str) -> tuple[str, tuple[str, str] | None]:
-    """Part ``url`` from the name and password in it."""
-    parts = urlsplit(url)
+    """Part ``url`` from the name and password in it; raises what requests raises for one that is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as exc:
+        raise requests.exceptions.InvalidURL("its host cannot be one") from exc
     if "@" not in parts.netloc:
         return url, None
     userinfo, _, host = parts.netloc.rpartition("@")
@@ -89,7 +100,10 @@ def read_credentials(urls: Iterable[str]) -> tuple[Credential, ...]:
 
 def hide_secrets(url: str) -> str:
     """Return ``url`` without a password, a token in the query, or a fragment: fit to be printed."""
-    parts = urlsplit(split_credentials(url)[0])
+    try:
+        parts = urlsplit(split_credentials(url)[0])
+    except ValueError:
+        return "a URL whose host cannot be one"
     return urlunsplit(parts._replace(query="", fragment=""))
 
 
@@ -181,19 +195,27 @@ def _make_context(config: HttpConfig) -> ssl.SSLContext:
     import truststore  # late: only a download needs it
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if config.ca_file and Path(config.ca_file).is_dir():
-            context.load_verify_locations(capath=config.ca_file)
-        elif config.ca_file:
-            context.load_verify_locations(cafile=config.ca_file)
-        if config.client_cert:
+    if config.ca_file:
+        with _certificate_told(config.ca_file, "SSL_CERT_FILE, PIP_CERT, REQUESTS_CA_BUNDLE"):
+            if Path(config.ca_file).is_dir():
+                context.load_verify_locations(capath=config.ca_file)
+            else:
+                context.load_verify_locations(cafile=config.ca_file)
+    if config.client_cert:
+        with _certificate_told(config.client_cert, "SSL_CLIENT_CERT, PIP_CLIENT_CERT"):
             context.load_cert_chain(config.client_cert)
+    return context
+
+
+@contextmanager
+def _certificate_told(path: str, settings: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ssl.SSLError) as exc:
         raise FetchError(
-            f"{config.ca_file or config.client_cert}: not a readable certificate file: {exc}",
-            hint="it is named by SSL_CERT_FILE, PIP_CERT, REQUESTS_CA_BUNDLE or pip's configuration; correct it there",
+            f"{path}: not a readable certificate file: {exc}",
+            hint=f"it is named by {settings} or pip's configuration; correct it there",
         ) from exc
-    return context
 
 
 def _make_unchecked_context() -> ssl.SSLContext:

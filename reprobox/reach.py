@@ -37,9 +37,10 @@ class Place:
 
 def try_places(settings: Settings, project: Path) -> tuple[Finding, ...]:
     """Return one finding for each package index and for the Debian mirror; none of them fails for want of an answer."""
-    python = read_python_config(settings.environ, settings.home, project)
-    places, findings = [], []
+    places, findings, http = [], [], HttpConfig()
     try:
+        python = read_python_config(settings.environ, settings.home, project)
+        http = python.http
         places += [Place("package index", url, "pip/") for url in list_indexes(python)]
     except ReproboxError as exc:
         findings.append(Finding("package index", Status.WARNING, exc.message, exc.hint or ""))
@@ -49,7 +50,7 @@ def try_places(settings: Settings, project: Path) -> tuple[Finding, ...]:
         places.append(Place("Debian mirror", mirror.main, "dists/"))
     except ReproboxError as exc:
         findings.append(Finding("Debian mirror", Status.FAILED, exc.message, exc.hint or ""))
-    return (*_try_all(places, python.http), *findings)
+    return (*_try_all(places, http), *findings)
 
 
 def _try_all(places: Iterable[Place], http: HttpConfig) -> list[Finding]:

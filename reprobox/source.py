@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
@@ -14,6 +15,7 @@ from pathspec import GitIgnoreSpec
 from reprobox.errors import BuildError
 from reprobox.files import UNFINISHED
 from reprobox.plan import SourceFile
+from reprobox.source_rules import DockerRules, GitRules, parse_docker_rules, parse_git_rules
 from reprobox.spec.model import Spec
 
 DECLARED_FILE = "report.yaml"
@@ -21,7 +23,8 @@ DECLARED_FILE = "report.yaml"
 REPORT_FOLDER = "reprobox-report"
 """Where a project's report is, beside its spec; no part of the source either."""
 OWN_IGNORE_FILE = ".reproboxignore"
-IGNORE_FILES = (".gitignore", ".dockerignore", OWN_IGNORE_FILE)
+_DOCKER_IGNORE_FILE = ".dockerignore"
+IGNORE_FILES = (".gitignore", _DOCKER_IGNORE_FILE, OWN_IGNORE_FILE)
 ALWAYS_IGNORED = (
     ".git/",
     ".hg/",
@@ -39,17 +42,16 @@ ALWAYS_IGNORED = (
 )
 
 
-@dataclass(frozen=True)
-class _Rules:
-    """The patterns of one ignore file, relative to the folder that holds it."""
+_TOP = PurePosixPath()
+_Rules = tuple[GitRules | DockerRules, ...]
+"""What speaks of the files of a folder, the stronger the later."""
 
-    folder: PurePosixPath
-    spec: GitIgnoreSpec
 
-    def decide(self, path: PurePosixPath, is_folder: bool) -> bool | None:
-        """Whether ``path`` is ignored, or ``None`` when no pattern speaks of it."""
-        relative = str(path.relative_to(self.folder)) + ("/" if is_folder else "")
-        return self.spec.check_file(relative).include
+class _Fate(Enum):
+    ENTERS = auto()
+    HIDDEN = auto()
+    """A folder that .dockerignore leaves out, and of which it may bring something back."""
+    LEFT_OUT = auto()
 
 
 def list_source(project: Path, spec: Spec, *, leave_out: Sequence[str] = ()) -> tuple[SourceFile, ...]:
@@ -60,59 +62,71 @@ def list_source(project: Path, spec: Spec, *, leave_out: Sequence[str] = ()) -> 
     Raises ``BuildError`` for what an image cannot hold: sockets, devices, links that leave the project.
     """
     include = GitIgnoreSpec.from_lines(spec.source.include)
-    data = tuple(entry.path for entry in spec.inputs.values())
-    exclude = GitIgnoreSpec.from_lines(
-        [*ALWAYS_IGNORED, *spec.source.exclude, *(f"/{path.strip('/')}" for path in (*leave_out, *data))]
-    )
-    found = [
-        _describe(project, path)
-        for path in _walk(project, PurePosixPath(), (_Rules(PurePosixPath(), exclude),))
-        if include.match_file(str(path))
-    ]
+    named = (*leave_out, *(entry.path for entry in spec.inputs.values()))
+    left_out = frozenset(posixpath.normpath(path) for path in named)
+    never = parse_git_rules((*ALWAYS_IGNORED, *spec.source.exclude), _TOP)
+    found = [_describe(project, path) for path in _walk(project, never, left_out) if include.match_file(str(path))]
     return tuple(sorted(found, key=lambda file: file.path.encode()))
 
 
-def _walk(project: Path, folder: PurePosixPath, rules: tuple[_Rules, ...]) -> Iterator[PurePosixPath]:
-    rules = (*rules, *_read_rules(project, folder))
+def _walk(project: Path, never: GitRules, left_out: frozenset[str]) -> Iterator[PurePosixPath]:
+    """Yield what enters, folder by folder, however deep; ``left_out`` are paths, not patterns."""
+    waiting: list[tuple[PurePosixPath, _Rules, bool]] = [(_TOP, (), False)]
+    while waiting:
+        folder, rules, hidden = waiting.pop()
+        rules = (*rules, *_read_rules(project, folder))
+        for entry in _list_folder(project, folder):
+            path = folder / entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if str(path) in left_out or never.decide(path, is_folder):
+                continue
+            fate = _decide_fate(path, is_folder, rules, hidden)
+            if is_folder and fate is not _Fate.LEFT_OUT:
+                waiting.append((path, rules, fate is _Fate.HIDDEN))
+            elif fate is _Fate.ENTERS:
+                yield path
+
+
+def _list_folder(project: Path, folder: PurePosixPath) -> list[os.DirEntry[str]]:
     try:
-        entries = sorted(os.scandir(project / folder), key=lambda entry: entry.name)
+        return sorted(os.scandir(project / folder), key=lambda entry: entry.name)
     except OSError as exc:
         raise BuildError(
             f"cannot list {folder}: {exc.strerror}", hint="make it readable or exclude it in source"
         ) from exc
-    for entry in entries:
-        path = folder / entry.name
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if _is_ignored(path, is_folder, rules):
-            continue
-        if is_folder:
-            yield from _walk(project, path, rules)
-        else:
-            yield path
 
 
-def _read_rules(project: Path, folder: PurePosixPath) -> Iterator[_Rules]:
+def _read_rules(project: Path, folder: PurePosixPath) -> Iterator[GitRules | DockerRules]:
     for name in IGNORE_FILES:
         # Docker reads its ignore file at the top of a context only.
-        if name == ".dockerignore" and folder != PurePosixPath():
+        if name == _DOCKER_IGNORE_FILE and folder != _TOP:
             continue
         try:
-            lines = (project / folder / name).read_text("utf-8", errors="replace").splitlines()
+            # Editors on Windows put a mark before the first line.
+            lines = (project / folder / name).read_text("utf-8-sig", errors="replace").splitlines()
         except OSError:
             continue
-        yield _Rules(folder, GitIgnoreSpec.from_lines(lines))
+        yield parse_docker_rules(lines) if name == _DOCKER_IGNORE_FILE else parse_git_rules(lines, folder)
 
 
-def _is_ignored(path: PurePosixPath, is_folder: bool, rules: tuple[_Rules, ...]) -> bool:
-    """Git's rule: the last pattern that speaks wins; but what the spec excludes nothing brings back."""
-    built_in, *from_files = rules
-    if built_in.decide(path, is_folder):
-        return True
-    ignored = False
-    for rule in from_files:
+def _decide_fate(path: PurePosixPath, is_folder: bool, rules: _Rules, hidden: bool) -> _Fate:
+    """Let the last pattern that speaks win.
+
+    Git's rules bring nothing back in a folder that is left out; Docker's do, but not where git's leave out the folder.
+    """
+    ignored, by_git, closed, below = hidden, False, hidden, False
+    for rule in rules:
         decision = rule.decide(path, is_folder)
-        ignored = ignored if decision is None else decision
-    return ignored
+        if isinstance(rule, DockerRules):
+            below = is_folder and rule.may_bring_back_below(path)
+            closed = closed and decision is not False
+        elif decision is not None:
+            by_git = decision
+        if decision is not None and (decision or not closed):
+            ignored = decision
+    if not ignored:
+        return _Fate.ENTERS
+    return _Fate.HIDDEN if below and not by_git else _Fate.LEFT_OUT
 
 
 def _describe(project: Path, path: PurePosixPath) -> SourceFile:

@@ -45,9 +45,10 @@ def init_project(folder: Path, *, force: bool) -> Path:
         raise UsageError(f"{folder} is not a folder", hint="name the project's folder")
     if path.exists() and not force:
         raise UsageError(f"{path} is there already", hint="say --force to replace it")
-    write_atomic(path, propose_spec(folder))
-    # Where the spec's first line says that editors find it.
+    text = propose_spec(folder)
+    # Where the spec's first line says that editors find it; first, so that no spec stands there when this fails.
     write_atomic(folder / SCHEMA_PATH, format_schema())
+    write_atomic(path, text)
     return path
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from reprobox.errors import UsageError
+from reprobox.http import check_urls
 from reprobox.lock import DebPackage
 from reprobox.resolve.deb_releases import read_debian_facts
 
@@ -39,6 +40,7 @@ def parse_mirror(text: str) -> DebianMirror:
             f"the Debian mirror {text!r} is not one or two addresses that start with http://, https:// or file://",
             hint="for example http://mirror.example/debian http://mirror.example/debian-security",
         )
+    check_urls(words, "the Debian mirror, of REPROBOX_DEBIAN_MIRROR or apt")
     main = words[0].rstrip("/")
     beside = f"{main.removesuffix('/debian')}/debian-security"
     return DebianMirror(main, words[1].rstrip("/") if len(words) == 2 else beside)

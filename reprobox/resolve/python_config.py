@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from reprobox.http import HttpConfig, read_credentials
+from reprobox.http import HttpConfig, check_urls, read_credentials
 from reprobox.resolve.pip_settings import read_pip_settings
 from reprobox.resolve.uv_settings import UvSettings, read_uv_settings
 from reprobox.uv import PythonConfig, strip_index_name
@@ -27,9 +27,11 @@ def read_python_config(
 ) -> PythonConfig:
     """Read pip's and uv's configuration; ``project`` is where uv looks for the project's own, ``etc`` the machine's.
 
-    A file that cannot be read counts as absent, as it does for pip.
+    A file that cannot be read counts as absent, as it does for pip. Raises UsageError for a URL that cannot be one.
     """
     pip, uv = read_pip_settings(environ, home, etc), read_uv_settings(environ, home, project, etc)
+    for key in ("index-url", "extra-index-url", "find-links", "proxy"):
+        check_urls(_split(pip.get(key)), f"{key} of pip's configuration, or PIP_{key.upper().replace('-', '_')}")
     extra = _split(pip.get("extra-index-url"))
     indexes = (*uv.env_indexes, *extra)
     links = (*uv.env_links, *(_expand(link, home) for link in _split(pip.get("find-links"))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from reprobox.http import Credential
+from reprobox.errors import UsageError
+from reprobox.http import Credential, check_urls
+from reprobox.uv import strip_index_name
 
 _PROXY_KEYS = ("http-proxy", "https-proxy")
+_URL_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,10 @@ class UvSettings:
 def read_uv_settings(
     environ: Mapping[str, str], home: Path, project: Path | None, etc: Path = Path("/etc")
 ) -> UvSettings:
-    """Read uv's variables and its files; a file that cannot be read is left to uv to complain about."""
+    """Read uv's variables and its files; a file that cannot be read is left to uv to complain about.
+
+    Raises UsageError for a URL that cannot be one, and where ``UV_CONFIG_FILE`` names no file.
+    """
     tables = list(_read_tables(environ, home, project, etc))
     entries = [entry for table in tables for entry in _list(table, "index") if isinstance(entry, dict)]
     defaults = [environ.get("UV_DEFAULT_INDEX"), environ.get("UV_INDEX_URL")]
@@ -45,15 +52,20 @@ def read_uv_settings(
     hosts = tuple(_text(item) for table in tables for item in _list(table, "allow-insecure-host"))
     env_hosts = tuple(environ.get("UV_INSECURE_HOST", "").split())
     env_indexes = tuple(f"{environ.get('UV_INDEX', '')} {environ.get('UV_EXTRA_INDEX_URL', '')}".split())
+    env_links = tuple(link for link in environ.get("UV_FIND_LINKS", "").split(",") if link)
+    urls = tuple(url for url in (*defaults, *lists, *(_text(entry, "url") for entry in entries)) if url)
+    for name in _URL_VARIABLES:
+        check_urls(map(strip_index_name, re.split(r"[\s,]+", environ.get(name, ""))), name)
+    check_urls(map(strip_index_name, urls), "the indexes of uv's configuration files")
     return UvSettings(
         default_index=any(defaults),
         strategy=bool(environ.get("UV_INDEX_STRATEGY")) or any("index-strategy" in table for table in tables),
         proxy=any(key in table for table in tables for key in _PROXY_KEYS),
         env_indexes=env_indexes,
-        env_links=tuple(link for link in environ.get("UV_FIND_LINKS", "").split(",") if link),
+        env_links=env_links,
         env_insecure_hosts=env_hosts,
         insecure_hosts=(*env_hosts, *hosts),
-        urls=tuple(url for url in (*defaults, *lists, *(_text(entry, "url") for entry in entries)) if url),
+        urls=urls,
         credentials=_find_named_credentials(environ, entries, env_indexes),
     )
 
@@ -63,10 +75,11 @@ def _read_tables(environ: Mapping[str, str], home: Path, project: Path | None, e
     for path in _find_files(environ, home, project, etc):
         try:
             table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if path.name == "pyproject.toml":
-            table = table.get("tool", {}).get("uv")
+            tool = table.get("tool")
+            table = tool.get("uv") if isinstance(tool, dict) else None
         if isinstance(table, dict):
             pip = table.get("pip")
             yield from [pip, table] if isinstance(pip, dict) else [table]
@@ -75,8 +88,10 @@ def _read_tables(environ: Mapping[str, str], home: Path, project: Path | None, e
 def _find_files(environ: Mapping[str, str], home: Path, project: Path | None, etc: Path) -> Iterator[Path]:
     if environ.get("UV_NO_CONFIG", "").lower() in ("1", "true", "yes"):
         return
-    if environ.get("UV_CONFIG_FILE"):
-        yield Path(environ["UV_CONFIG_FILE"])
+    if named := environ.get("UV_CONFIG_FILE"):
+        if not Path(named).is_file():
+            raise UsageError(f"UV_CONFIG_FILE: there is no file {named}", hint="name another, or unset it")
+        yield Path(named)
         return
     for folder in (project, *project.parents) if project else ():
         found = [folder / name for name in ("uv.toml", "pyproject.toml") if (folder / name).is_file()]

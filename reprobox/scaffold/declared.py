@@ -41,7 +41,7 @@ def _read_toml(tree: Tree, name: str) -> dict[str, object]:
     data = tree.read(PurePosixPath(name)) if tree.has(name) else None
     try:
         return tomllib.loads((data or b"").decode("utf-8", errors="replace"))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # the first also for a number longer than Python reads
         return {}
 
 

@@ -15,6 +15,7 @@ from reprobox.spec.model import BuiltFor
 from reprobox.spec.paths import REQUIREMENT_NAMES, read_requirements
 from reprobox.spec.values import MAX_TEXT, Value, read_fields, read_list, read_text, shorten, suggest
 from reprobox.spec.yaml_nodes import MapNode
+from reprobox.urls import is_usable_url
 
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.\-]+"
 PACKAGE_NAME = r"[A-Za-z0-9]([A-Za-z0-9._\-]*[A-Za-z0-9])?"
@@ -184,11 +185,8 @@ def read_index(value: Value) -> str | None:
     text = read_text(value, "the URL of a package index")
     if text is None:
         return None
-    try:
-        url = urlsplit(text)
-        bad = not (url.hostname or url.scheme == "file") or re.search(r"[\s\"'`\\$<>{}|^]", text)
-    except ValueError:
-        bad, url = True, urlsplit("")
+    url = urlsplit(text if is_usable_url(text) else "")
+    bad = not (url.hostname or url.scheme == "file") or re.search(r"[\s\"'`\\$<>{}|^]", text)
     if url.scheme not in ("https", "http", "file") or bad:
         value.report(f"{shorten(text)} is not the URL of an index", "write https://…, http://… or file:///…")
     elif url.username is not None or url.password is not None or "@" in url.netloc:

@@ -66,9 +66,18 @@ def read_pattern(value: Value) -> str | None:
         value.report(f"{shorten(text)} would be a comment in an ignore file", "name the files by another pattern")
     elif (path := _check_relative(value, text, "the project")) == ".":
         value.report(f"{shorten(text)} matches nothing", "write ** for the whole project")
-    elif path is not None:
+    elif path is not None and _check_pattern(value, text):
         return text.removeprefix("./")
     return None
+
+
+def _check_pattern(value: Value, text: str) -> bool:
+    from reprobox.source_rules import is_git_pattern  # late: a library that most specs do without
+
+    if not set("*?[") & set(text) or is_git_pattern(text):
+        return True
+    value.report(f"{shorten(text)} is not a pattern", "write a set of characters as [abc] or [a-z]")
+    return False
 
 
 def read_output(value: Value) -> str | None:
@@ -81,6 +90,8 @@ def read_output(value: Value) -> str | None:
         value.report(f"{shorten(text)} is absolute", f"paths count from /output: write {inside}")
         return None
     path = _check_relative(value, text, "/output")
+    if path is not None and not _check_pattern(value, path):
+        return None
     return "**" if path == "." else path
 
 

@@ -78,3 +78,9 @@ def test_a_folder_as_mirror_is_looked_at(machine):
     places, _ = ask(machine, PIP_NO_INDEX="1", REPROBOX_DEBIAN_MIRROR=f"file://{machine.root}/none")
     assert [(one["name"], one["status"]) for one in places] == [("Debian mirror", "warning")]
     assert "no such folder" in places[0]["detail"]
+
+
+def test_an_index_that_cannot_be_one_is_a_warning_and_the_mirror_is_tried(machine, index):
+    places, _ = ask(machine, PIP_INDEX_URL="http://[bad", REPROBOX_DEBIAN_MIRROR=f"{index.root}/debian")
+    assert [(one["name"], one["status"]) for one in places] == [("Debian mirror", "ok"), ("package index", "warning")]
+    assert "PIP_INDEX_URL" in places[1]["detail"]

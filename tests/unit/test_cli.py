@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reprobox import __version__
-from reprobox.cli import app, main, split_command
+from reprobox.cli import app, main, open_settings, split_command
 from reprobox.cli_verify import _parse_tolerance as parse_tolerance
 from reprobox.compare.model import Tolerance
 from reprobox.errors import LockError, Problem, SpecError
@@ -150,6 +150,58 @@ def test_help_fits_eighty_columns_and_cuts_no_sentence(run, monkeypatch):
         text = run(*filter(None, (command,)), "--help").stdout
         assert "..." not in text.replace("[ARGS]...", "")
         assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["lock", "--nope", "--json"], "No such option: --nope"),
+        (["--nope", "--json"], "No such option: --nope"),
+        (["nope", "--json"], "No such command 'nope'."),
+        (["sweep", "--seeds", "x", "--json"], "Invalid value for '--seeds': 'x' is not a valid int range."),
+    ],
+)
+def test_wrong_options_are_one_json_object_too(capsys, monkeypatch, typed, message):
+    monkeypatch.setattr("sys.argv", ["reprobox", *typed])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (caught.value.code, error["exit_code"], error["message"]) == (2, 2, message)
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user whom neither HOME nor the system's list gives a home folder, as with ``docker run -u 12345``."""
+
+    def find_nobody(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", find_nobody)
+    for name in ("HOME", "REPROBOX_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_a_home_folder_the_cache_is_asked_for(run, homeless, tmp_path):
+    done = run("lock", str(tmp_path))
+    assert done.exit_code == 2
+    assert "no home folder" in done.stderr
+    assert "set REPROBOX_CACHE or HOME" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["REPROBOX_CACHE", "XDG_CACHE_HOME"])
+def test_with_a_cache_no_home_folder_is_needed(run, homeless, monkeypatch, tmp_path, name):
+    monkeypatch.setenv(name, str(tmp_path / "cache"))
+    settings = open_settings()
+    assert settings.cache.is_relative_to(tmp_path / "cache")
+    assert not settings.home.exists()
+
+
+def test_without_a_home_folder_a_bug_is_written_among_temporary_files(run, homeless, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("reprobox.workflow.init_project", lambda folder, force: 1 / 0)
+    done = run("init", str(tmp_path))
+    assert (done.exit_code, "a bug in reprobox" in done.stderr) == (70, True)
+    assert len(list(tmp_path.glob("reprobox-*/failure.log"))) == 1
 
 
 def test_json_behind_two_dashes_is_the_programs(capsys, monkeypatch):

@@ -150,6 +150,12 @@ def test_the_hosts_own_mirror_is_read_from_deb822_sources(tmp_path):
     assert read_host_mirror(tmp_path) == DebianMirror("http://mirror.example/debian", "http://mirror.example/sec")
 
 
+def test_a_mirror_where_no_server_can_be_is_told_without_its_password():
+    with pytest.raises(UsageError, match="REPROBOX_DEBIAN_MIRROR") as caught:
+        parse_mirror("http://me:secret@[bad")
+    assert "secret" not in str(caught.value)
+
+
 def test_the_hosts_own_mirror_is_read_from_one_line_sources(tmp_path):
     (tmp_path / "sources.list").write_text(
         "# deb http://no.example/debian trixie main\ndeb-src http://no.example/debian trixie main\n"

@@ -1,11 +1,14 @@
 """Credentials go to their own server and are never shown."""
 
 import pytest
+import requests
 
+from reprobox.errors import FetchError, UsageError
 from reprobox.http import (
     Credential,
     HttpConfig,
     add_credentials,
+    check_urls,
     find_auth,
     hide_secrets,
     open_session,
@@ -66,3 +69,34 @@ def test_nothing_secret_is_in_a_configurations_text():
     text = repr(HttpConfig(proxy="http://me:pw@proxy.example", credentials=CONFIG.credentials))
     assert "pw" not in text
     assert "p@ss" not in text
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[bad", "https://x:abc/s", "https://x:0/s", "https://x:70000/s", "https://a..b/s", f"https://{'a' * 64}/s"],
+)
+def test_a_url_where_no_server_can_be_is_told_by_its_setting_without_its_password(url):
+    with pytest.raises(UsageError, match=r"^UV_INDEX: ") as caught:
+        check_urls(("https://good.example/s", url.replace("//", "//me:secret@")), "UV_INDEX")
+    assert "secret" not in str(caught.value)
+
+
+def test_urls_and_paths_that_can_be_pass():
+    check_urls(("https://[::1]:8443/s", "https://me:p@a.example./", "./x:y/[z]", "/x", "localhost:9", "file:///x"), "x")
+
+
+def test_what_is_no_url_fails_as_a_request_does_and_can_be_told():
+    with pytest.raises(requests.RequestException):
+        find_auth("http://[bad", CONFIG)
+    assert hide_secrets("http://me:secret@[bad") == "a URL whose host cannot be one"
+
+
+def test_of_two_certificate_files_the_bad_one_is_blamed(tmp_path):
+    good, bad = str(tmp_path), tmp_path / "client.pem"
+    bad.write_text("no certificate")
+    with pytest.raises(FetchError, match=r"client\.pem: not a readable certificate") as caught:
+        open_session(HttpConfig(ca_file=good, client_cert=str(bad)))
+    assert "PIP_CLIENT_CERT" in caught.value.hint
+    with pytest.raises(FetchError, match=r"client\.pem: not a readable certificate") as caught:
+        open_session(HttpConfig(ca_file=str(bad)))
+    assert "SSL_CERT_FILE" in caught.value.hint

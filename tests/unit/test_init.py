@@ -14,6 +14,7 @@ from reprobox.scaffold import propose_spec
 from reprobox.scaffold.code import read_notebook, read_python
 from reprobox.spec.load import parse_spec
 from reprobox.spec.schema import MODELINE
+from reprobox.workflow import init_project
 
 
 def propose(folder: Path, **files: str):
@@ -296,3 +297,15 @@ def test_whatever_is_in_a_folder_the_proposal_is_a_valid_spec(tmp_path_factory, 
         (folder / file).write_bytes(text.encode("utf-8", errors="surrogatepass"))
     folder.mkdir(exist_ok=True)
     parse_spec(propose_spec(folder), "spec.yaml", folder)
+
+
+def test_a_number_longer_than_python_reads_says_nothing(project):
+    spec, _ = propose(project, pyproject_toml=f"x = {'9' * 5000}\n")
+    assert spec.requirements is None
+
+
+def test_where_the_schema_cannot_be_written_no_spec_is_left(project):
+    (project / ".reprobox").write_text("a file")
+    with pytest.raises(OSError, match="exists"):
+        init_project(project, force=False)
+    assert not (project / "spec.yaml").exists()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reprobox.errors import UsageError
 from reprobox.http import Credential
 from reprobox.resolve.pip_settings import read_pip_settings
 from reprobox.resolve.python_config import read_python_config
@@ -191,3 +192,40 @@ def test_a_pip_conf_that_cannot_be_read_counts_as_absent(machine, text):
 def test_a_uv_toml_that_makes_no_sense_is_left_to_uv(machine, text):
     machine.write("home/.config/uv/uv.toml", text)
     assert machine.read(PIP_INDEX_URL="https://pip.example").default_index == "https://pip.example"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("PIP_INDEX_URL", "index-url of pip's configuration, or PIP_INDEX_URL: "),
+        ("PIP_EXTRA_INDEX_URL", "extra-index-url of pip's configuration, or PIP_EXTRA_INDEX_URL: "),
+        ("PIP_FIND_LINKS", "find-links of pip's configuration, or PIP_FIND_LINKS: "),
+        ("PIP_PROXY", "proxy of pip's configuration, or PIP_PROXY: "),
+        ("UV_INDEX", "UV_INDEX: "),
+        ("UV_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL: "),
+        ("UV_DEFAULT_INDEX", "UV_DEFAULT_INDEX: "),
+        ("UV_FIND_LINKS", "UV_FIND_LINKS: "),
+    ],
+)
+def test_a_url_that_cannot_be_one_is_told_by_its_setting(machine, name, told):
+    with pytest.raises(UsageError) as caught:
+        machine.read(**{name: "http://[bad"})
+    assert caught.value.message.startswith(told)
+
+
+def test_a_url_that_cannot_be_one_in_uv_toml_is_told(machine):
+    machine.write("home/.config/uv/uv.toml", '[[index]]\nname = "x"\nurl = "https://x:port/s"')
+    with pytest.raises(UsageError, match="uv's configuration files"):
+        machine.read(UV_INDEX_X_USERNAME="me")
+
+
+def test_uv_config_file_that_is_not_there_is_told(machine):
+    with pytest.raises(UsageError, match="UV_CONFIG_FILE: there is no file /nonexist"):
+        machine.read(UV_CONFIG_FILE="/nonexist")
+
+
+@pytest.mark.parametrize("text", ["tool = 3", "tool = {uv = 3}", f"x = {'[' * 5000}", f"x = {'9' * 5000}"])
+def test_an_odd_pyproject_says_nothing(machine, text):
+    machine.write("project/pyproject.toml", text)
+    environ = {**machine.environ, "UV_CONFIG_FILE": ""}
+    assert read_python_config(environ, machine.home, machine.root / "project", etc=machine.etc).indexes == ()
