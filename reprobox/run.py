@@ -289,8 +289,11 @@ class _Log(AbstractContextManager["_Log"]):
 def _reserved(folder: Path) -> Iterator[None]:
     """Keep room for the record, however full the program makes the disk."""
     path = folder / ".reserved"
-    path.write_bytes(bytes(_RESERVE))
     try:
+        try:
+            path.write_bytes(bytes(_RESERVE))
+        except OSError as exc:
+            raise OSError(exc.errno, exc.strerror, str(folder)) from exc
         yield
     finally:
         path.unlink(missing_ok=True)
