@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from reprobox.compare.arrays import name_order
+from reprobox.compare.model import NotComparable
 from reprobox.compare.opened import Opened
-from reprobox.compare.parts import Data, Numbers, Part, Pieces
+from reprobox.compare.parts import Numbers, Part, Pieces
 from reprobox.compare.pickle_values import Blob, Call, Global, Persistent, Sequence, Value
 from reprobox.compare.pickled_types import SIMPLE_TYPE, describe_type, list_shape
 
@@ -45,9 +46,8 @@ def _make_array(dtype: str, shape: tuple[int, ...], fortran: bool, data: Value, 
         data = text.encode("latin-1") if isinstance(text, str) else None
     if not isinstance(data, bytes | Blob):
         return None  # of Python objects: what it holds is looked at one by one
-    size = data.size if isinstance(data, Blob) else len(data)
     if SIMPLE_TYPE.fullmatch(dtype) is None:
-        return Data(size, read_bytes(data, file))
+        raise NotComparable(f"an array in it has the type {dtype[:40]!r}")
     return Numbers(dtype, shape, read_bytes(data, file), name_order(fortran, shape))
 
 

@@ -79,10 +79,13 @@ class _Pickler(pickle._Pickler):
     def save(self, obj, save_persistent_id=True):
         if isinstance(obj, Named):
             self.write(b"c" + obj.module.encode() + b"\n" + obj.name.encode() + b"\n")
+        elif isinstance(obj, Made) and id(obj) in self.memo:
+            self.write(self.get(self.memo[id(obj)][0]))
         elif isinstance(obj, Made):
             self.save(obj.function)
             self.save(obj.arguments)
             self.write(b"R")
+            self.memoize(obj)
         else:
             super().save(obj, save_persistent_id)
 
