@@ -52,6 +52,16 @@ class Tally:
         self.differing += int(where.size)
         self._measure(a[where], b[where])
 
+    def add_measured(self, found: NumberDifference, place: int) -> None:
+        """Add one difference that was measured elsewhere; there are no steps between such numbers."""
+        if self.first is None:
+            self.first = place
+        self.differing += 1
+        self.beyond += found.beyond
+        self.max_absolute = max(self.max_absolute, found.max_absolute)
+        self.max_relative = max(self.max_relative, found.max_relative)
+        self.max_ulp = None
+
     def _measure(self, a: Array, b: Array) -> None:
         exact = a.dtype.kind != "f"
         with np.errstate(all="ignore"):
