@@ -16,7 +16,7 @@ from reprobox.compare.opened import Opened, spool
 from reprobox.compare.parts import Data, Document, Numbers, Part, Pieces
 from reprobox.compare.pickle_values import Call, Global, Persistent, Value
 from reprobox.compare.pickle_walk import list_parts
-from reprobox.compare.pickled_arrays import find_array
+from reprobox.compare.pickled_arrays import Arrays
 from reprobox.compare.pickles import read_pickle
 from reprobox.layers.zip_members import Member, ZipMembers
 
@@ -67,7 +67,8 @@ def read_torch(archive: ZipMembers, opened: ExitStack) -> Document:
 
     size = sum(one.size for one in archive.members.values())
     tensors = _Tensors(find_storage, size, big=_is_big(archive, prefix))
-    found = list_parts(read_pickle(file)[0], lambda one: tensors.find(one) or find_array(one, file), file)
+    arrays = Arrays(file)
+    found = list_parts(read_pickle(file)[0], lambda one: tensors.find(one) or arrays.find(one), file)
     for path, other in archive.members.items():  # code and constants of TorchScript, say
         name = path.removeprefix(prefix)
         if not name.startswith("data/") and name not in _NO_CONTENT:
@@ -103,7 +104,8 @@ def read_legacy_torch(file: Opened) -> Document:
         return Data(size, lambda: file.pieces(place, size))
 
     tensors = _Tensors(find_storage, file.size)
-    found = list_parts(content, lambda one: tensors.find(one) or find_array(one, file), file)
+    arrays = Arrays(file)
+    found = list_parts(content, lambda one: tensors.find(one) or arrays.find(one), file)
     about = list_parts(system, lambda one: None, file)
     return {**found, **{f"<system>.{name}": part for name, part in about.items()}}
 

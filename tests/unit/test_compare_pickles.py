@@ -165,6 +165,18 @@ def test_a_key_that_is_there_twice_is_no_other_key(compare):
     assert compare("x.pkl", twice, pickled({"a": 1, "a (2)": 2})).result is Result.DIFFERENT
 
 
+def test_many_arrays_of_the_same_bytes_are_refused(compare):
+    data = bytes(1 << 17)
+
+    def views(number):
+        make = Named("numpy._core.numeric", "_frombuffer")
+        made = [Made(make, data, np.dtype("i1"), (len(data),), "C") for _ in range(number)]
+        return pickled([*made, number], 5)
+
+    assert [one.part for one in compare("x.pkl", views(3), views(4)).differences] == ["", "[3]"]
+    assert "look at the same bytes" in compare("x.pkl", views(99), views(98)).note
+
+
 def test_a_state_behind_another_is_refused(compare):
     def states(number):
         return b"\x80\x02cm\nc\n)\x81}X\1\0\0\0aK" + bytes([number]) + b"sb}X\1\0\0\0bK\1sb."
