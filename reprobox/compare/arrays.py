@@ -10,7 +10,9 @@ import struct
 from collections.abc import Callable, Iterator
 from itertools import chain
 
+from reprobox.compare.json_objects import make_object
 from reprobox.compare.model import NotComparable
+from reprobox.compare.names import escape_name
 from reprobox.compare.opened import Opened
 from reprobox.compare.parts import Data, Document, Numbers, Part, Parts, Pieces
 from reprobox.layers.zip_members import ZipMembers
@@ -35,8 +37,8 @@ _SAFETENSORS_TYPES = {
     "F32": ("<f4", 4),
     "F64": ("<f8", 8),
     "C64": ("<c8", 8),
-    "F8_E4M3": ("|V1", 1),
-    "F8_E5M2": ("|V1", 1),
+    "F8_E4M3": ("float8_e4m3", 1),
+    "F8_E5M2": ("float8_e5m2", 1),
 }
 
 
@@ -50,9 +52,9 @@ def read_npz(archive: ZipMembers) -> Document:
     parts = Parts()
     for name, member in archive.members.items():
         if name.endswith(".npy"):
-            parts.add(name.removesuffix(".npy"), parse_npy(_streamer(archive, name), member.size))
+            parts.add(escape_name(name.removesuffix(".npy")), parse_npy(_streamer(archive, name), member.size))
         else:
-            parts.add(name, Data(member.size, _streamer(archive, name)))
+            parts.add(escape_name(name), Data(member.size, _streamer(archive, name)))
     return parts.found
 
 
@@ -121,21 +123,40 @@ def read_safetensors(file: Opened) -> Document:
     if length > _LARGEST_SAFETENSORS_HEADER or 8 + length > file.size:
         raise NotComparable("its header ends early or is too long")
     try:
-        header = json.loads(file.read_at(8, length))
+        header = json.loads(file.read_at(8, length), object_pairs_hook=make_object)
     except (ValueError, RecursionError) as exc:
         raise NotComparable("its header is no JSON") from exc
     if not isinstance(header, dict):
         raise NotComparable("its header is no object")
     parts = Parts()
+    places = []
     for name, entry in sorted(header.items()):
         if name == "__metadata__":
             parts.add(name, json.dumps(entry, sort_keys=True))
         else:
-            parts.add(name, _find_tensor(file, 8 + length, entry))
+            tensor, begin, end = _find_tensor(file, 8 + length, entry)
+            parts.add(escape_name(name), tensor)
+            places.append((begin, end))
+    _check_places(places, file.size - 8 - length)
     return parts.found
 
 
-def _find_tensor(file: Opened, base: int, entry: object) -> Numbers:
+def _check_places(places: list[tuple[int, int]], size: int) -> None:
+    """Raise unless the tensors follow one another from the first byte to the last, as the format says.
+
+    https://github.com/huggingface/safetensors/blob/main/README.md#format
+    """
+    reached = 0
+    for begin, end in sorted(places):
+        if begin != reached:
+            raise NotComparable("its tensors overlap, or leave bytes between them")
+        reached = end
+    if reached != size:
+        raise NotComparable("it has bytes behind its tensors")
+
+
+def _find_tensor(file: Opened, base: int, entry: object) -> tuple[Numbers, int, int]:
+    """Return a tensor, and where it begins and ends."""
     try:
         assert isinstance(entry, dict)
         (begin, end), shape = entry["data_offsets"], tuple(entry["shape"])
@@ -148,4 +169,4 @@ def _find_tensor(file: Opened, base: int, entry: object) -> Numbers:
         raise NotComparable("a tensor in its header is described in a way that cannot be read") from exc
     if not right:
         raise NotComparable("a tensor in it lies beyond the end of the file, or has another size than its shape")
-    return Numbers(dtype, shape, lambda: file.pieces(base + begin, end - begin))
+    return Numbers(dtype, shape, lambda: file.pieces(base + begin, end - begin)), begin, end

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from dataclasses import replace
 
 from reprobox.compare.model import Difference, Tolerance
-from reprobox.compare.numbers import compare_numbers, compare_scalars
+from reprobox.compare.names import show_name
+from reprobox.compare.numbers import compare_numbers
 from reprobox.compare.opened import same_pieces
-from reprobox.compare.parts import Data, Document, Numbers, Part, describe_scalar
+from reprobox.compare.parts import Data, Document, Mark, Numbers, Part, describe_scalar
+from reprobox.compare.scalars import compare_scalars
 
 _SHOWN_NAMES = 3
 
@@ -15,17 +18,31 @@ _SHOWN_NAMES = 3
 def compare_documents(one: Document, other: Document, tolerance: Tolerance) -> Iterator[Difference]:
     """Yield what differs: names that only one has first, then parts in the first document's order."""
     yield from _compare_names(one, other)
+    known: dict[tuple[int, int], Difference | None] = {}
     for name, part in one.items():
-        if name in other and (found := compare_parts(name, part, other[name], tolerance)):
-            yield found
+        if name not in other:
+            continue
+        pair = id(part), id(other[name])
+        if pair not in known or not isinstance(part, Numbers | Data):  # an array with many names is read once
+            known[pair] = compare_parts(show_name(name), part, other[name], tolerance)
+        if found := known[pair]:
+            yield replace(found, part=show_name(name))
 
 
 def _compare_names(one: Document, other: Document) -> Iterator[Difference]:
-    for where, names in (("first", one.keys() - other.keys()), ("second", other.keys() - one.keys())):
+    first, second = one.keys() - other.keys(), other.keys() - one.keys()
+    for where, names, others in (("first", first, second), ("second", second, first)):
         if names:
-            shown = ", ".join(sorted(names)[:_SHOWN_NAMES])
+            shown = ", ".join(_show_names(names, others))
             rest = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
             yield Difference("", f"only the {where} has {shown}{rest}")
+
+
+def _show_names(names: Set[str], others: Set[str]) -> list[str]:
+    """Return a few names for people, with backslashes where the other document has one that looks the same."""
+    alike = {show_name(name) for name in others}
+    few = sorted(names)[:_SHOWN_NAMES]
+    return [name if show_name(name) in alike else show_name(name) for name in few]
 
 
 def compare_parts(name: str, one: Part, other: Part, tolerance: Tolerance) -> Difference | None:
@@ -37,12 +54,14 @@ def compare_parts(name: str, one: Part, other: Part, tolerance: Tolerance) -> Di
             if one.size == other.size and same_pieces(one.pieces(), other.pieces()):
                 return None
             return Difference(name, f"the bytes differ ({one.size} and {other.size} of them)")
-        case (Numbers() | Data(), _) | (_, Numbers() | Data()):
+        case Mark(), Mark():
+            return None if one == other else Difference(name, f"{one.describe()} against {other.describe()}")
+        case (Numbers() | Data() | Mark(), _) | (_, Numbers() | Data() | Mark()):
             kind, kinds = _describe_kind(one), _describe_kind(other)
             return Difference(name, f"it is {kind} in the first and {kinds} in the second")
         case _:
-            assert not isinstance(one, Numbers | Data)
-            assert not isinstance(other, Numbers | Data)
+            assert not isinstance(one, Numbers | Data | Mark)
+            assert not isinstance(other, Numbers | Data | Mark)
             return compare_scalars(name, one, other, tolerance)
 
 
@@ -52,5 +71,7 @@ def _describe_kind(part: Part) -> str:
             return "an array"
         case Data():
             return "bytes"
+        case Mark():
+            return part.describe()
         case _:
             return describe_scalar(part)

@@ -15,7 +15,8 @@ from reprobox.compare.formats import find_format
 from reprobox.compare.hdf5 import read_hdf5
 from reprobox.compare.model import MOST_DIFFERENCES, Difference, FileComparison, NotComparable, Result, Tolerance
 from reprobox.compare.opened import Opened, open_file, pair_blocks, same_pieces, spool
-from reprobox.compare.optional import find_library, read_image, read_parquet
+from reprobox.compare.optional import find_library, read_image
+from reprobox.compare.parquet_files import read_parquet
 from reprobox.compare.parts import Document
 from reprobox.compare.pickled import read_pickled
 from reprobox.compare.tables import compare_tables

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from reprobox.compare.model import NotComparable
+from reprobox.compare.names import escape_name
 from reprobox.compare.opened import Opened
-from reprobox.compare.parts import Data, Document, Numbers, Part, Parts
+from reprobox.compare.parts import Data, Document, Mark, Numbers, Part, Parts
 
 _BLOCK = 1 << 26
 """Bytes of a dataset that are read at once; no chunk may be larger."""
@@ -21,6 +22,8 @@ _MOST_BYTES = 1 << 34
 """Of all datasets, unpacked: a file of a kilobyte can say that it holds petabytes of zeros."""
 _MOST_TEXT = 1 << 30
 """What texts of any length may come to if each of them is as long as the file: they may share their bytes."""
+_LONGEST_ELEMENT = 1 << 16
+"""Bytes of a text that is one element of an array; longer ones are compared as a whole."""
 _LONGEST_NAME = 4000
 _FILTERS = {1, 2, 3, 5, 6, 32000}
 """deflate, shuffle, fletcher32, nbit, scaleoffset, LZF; any other is a library that HDF5 would look for and load."""
@@ -57,22 +60,26 @@ class _Walk:
             self._add_attributes(path, found)
             if isinstance(found, self._h5py.Dataset):
                 self._parts.add(path, self._describe(path, found))
+                self._add_members(path, found.dtype)
             elif isinstance(found, self._h5py.Group):
                 waiting += reversed(list(self._list_members(path, found)))
             else:
-                self._parts.add(path, "a type")
+                self._parts.add(path, Mark("the type", str(found.dtype)))
+                self._add_members(path, found.dtype)
         return self._parts.found
 
     def _is_seen(self, path: str, found: Found) -> bool:
         """Note an object that has another name already: groups may hold each other."""
         first = self._seen.setdefault(self._h5py.h5o.get_info(found.id).addr, path)
         if first != path:
-            self._parts.add(path, f"the same as {first}")
+            self._parts.add(path, Mark("the same as", first))
         return first != path
 
     def _list_members(self, path: str, group: Found) -> Iterator[tuple[str, Found]]:
+        if not len(group):
+            self._parts.add(path, Mark("an empty group"))
         for name in group:
-            inner = f"{path}/{name}" if path else name
+            inner = f"{path}/{escape_name(name)}" if path else escape_name(name)
             if len(inner) > _LONGEST_NAME:
                 raise NotComparable(f"it has a name of more than {_LONGEST_NAME} characters")
             link = group.get(name, getlink=True)
@@ -81,21 +88,28 @@ class _Walk:
             else:
                 kind = "external" if isinstance(link, self._h5py.ExternalLink) else "soft"
                 file = f"{link.filename}: " if kind == "external" else ""
-                self._parts.add(inner, f"{kind} link to {file}{link.path}, not followed")
+                self._parts.add(inner, Mark(f"{kind} link to", f"{file}{link.path}, not followed"))
 
     def _add_attributes(self, path: str, found: Found) -> None:
         for name in sorted(found.attrs):
             attribute = found.attrs.get_id(name)
-            where = f"{path}@{name}"
+            where = f"{path}@{escape_name(name)}"
             self._count(where, attribute.dtype, attribute.shape)
             self._parts.add(where, _read_value(where, found.attrs[name]))
+            self._add_members(where, attribute.dtype)
+
+    def _add_members(self, path: str, dtype: np.dtype[Any]) -> None:
+        """Add which numbers stand for which names, where they do."""
+        if names := self._h5py.check_enum_dtype(dtype):
+            said = ", ".join(f"{number} {name!r}" for name, number in sorted(names.items(), key=lambda one: one[1]))
+            self._parts.add(f"{path}@<names>", Mark("the names", said))
 
     def _describe(self, path: str, dataset: Found) -> Part:
         if dataset.shape is None:
-            return None
+            return Mark("an empty dataset of type", dataset.dtype.str)
         self._refuse_storage(path, dataset)
         self._count(path, dataset.dtype, dataset.shape)
-        if dataset.dtype.kind in "iufbc":
+        if dataset.dtype.kind in "iufbc" or (dataset.shape and _is_element(dataset.dtype)):
             return Numbers(dataset.dtype.str, dataset.shape, lambda: _read_blocks(dataset))
         return _read_value(path, dataset[()])
 
@@ -115,8 +129,14 @@ class _Walk:
         self._bytes += count * dtype.itemsize
         if self._bytes > _MOST_BYTES:
             raise NotComparable(f"it holds more than {_MOST_BYTES >> 30} GiB")
-        if dtype.kind not in "iufbc" and count * max(self._size, dtype.itemsize) > _MOST_TEXT:
+        longest = dtype.itemsize if dtype.kind == "S" else max(self._size, dtype.itemsize)
+        if dtype.kind not in "iufbc" and not _is_element(dtype) and count * longest > _MOST_TEXT:
             raise NotComparable(f"{path} has too many texts")
+
+
+def _is_element(dtype: np.dtype[Any]) -> bool:
+    """Whether it is a text of a length that is not too long to be compared as a number is."""
+    return dtype.kind == "S" and 0 < dtype.itemsize <= _LONGEST_ELEMENT
 
 
 def _read_value(path: str, value: Any) -> Part:  # noqa: ANN401 — what h5py makes of it
@@ -124,15 +144,13 @@ def _read_value(path: str, value: Any) -> Part:  # noqa: ANN401 — what h5py ma
     if isinstance(value, str | bytes | bool | int | float):
         return value
     array = np.asarray(value)
-    if array.dtype.kind in "iufbc":
+    if array.dtype.kind in "iufbc" or _is_element(array.dtype):
         return Numbers(array.dtype.str, array.shape, lambda: iter((array.tobytes(),)))
-    if array.dtype.kind == "S":
-        return f"{array.shape} {array.dtype.str} {array.tolist()}"
-    if array.dtype.kind == "O" and all(isinstance(one, str | bytes) for one in array.flat):
+    if array.dtype.kind in "SO" and all(isinstance(one, str | bytes) for one in array.flat):
         joined = repr((array.shape, array.tolist())).encode("utf-8", "backslashreplace")
         return Data(len(joined), lambda: iter((joined,)))
     if type(value).__name__ == "Empty":
-        return None
+        return Mark("empty, of type", value.dtype.str)
     raise NotComparable(f"{path} is of a type that is not read: {array.dtype}")
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reprobox.compare.model import Difference, NotComparable, NumberDifference, Tolerance
 from reprobox.compare.opened import pair_blocks
-from reprobox.compare.parts import Numbers, Scalar, describe_scalar
+from reprobox.compare.parts import Numbers
 
 Array = NDArray[np.generic]
 _BLOCK = 1 << 22
@@ -19,6 +19,12 @@ _BLOCK = 1 << 22
 _LARGEST_ITEM = 1 << 16
 _MOST_STEPS = 10_000
 """More of them tell a person nothing."""
+_OTHER_TYPES = {
+    "bfloat16": "<u2",
+    **dict.fromkeys(("float8_e4m3", "float8_e5m2", "qint8", "quint8", "quint4x2", "quint2x4"), "|V1"),
+    "qint32": "<V4",
+}
+"""Types that NumPy has not."""
 _UNSIGNED = {2: "<u2", 4: "<u4", 8: "<u8"}
 
 
@@ -46,10 +52,22 @@ class Tally:
         self.differing += int(where.size)
         self._measure(a[where], b[where])
 
+    def add_measured(self, found: NumberDifference, place: int) -> None:
+        """Add one difference that was measured elsewhere; there are no steps between such numbers."""
+        if self.first is None:
+            self.first = place
+        self.differing += 1
+        self.beyond += found.beyond
+        self.max_absolute = max(self.max_absolute, found.max_absolute)
+        self.max_relative = max(self.max_relative, found.max_relative)
+        self.max_ulp = None
+
     def _measure(self, a: Array, b: Array) -> None:
         exact = a.dtype.kind != "f"
         with np.errstate(all="ignore"):
-            x, y = a.astype(np.float64), b.astype(np.float64)
+            # A longdouble's neighbours are one float.
+            wide: type[np.floating[Any]] = np.longdouble if a.dtype.kind == "f" and a.dtype.itemsize > 8 else np.float64
+            x, y = a.astype(wide), b.astype(wide)
             absolute = np.abs(x - y)
             if exact:
                 absolute = np.maximum(absolute, 1.0)  # beyond 2**53 the difference may have been rounded away
@@ -112,8 +130,9 @@ class _Decoder:
 
     def __init__(self, name: str) -> None:
         self._brain = name == "bfloat16"
+        code = name.partition(" ")[0]  # behind a structure's size stand its fields
         try:
-            self._dtype = np.dtype("<u2" if self._brain else name)
+            self._dtype = np.dtype(_OTHER_TYPES.get(code, code))
         except (TypeError, ValueError, SyntaxError) as exc:
             raise NotComparable(f"{name[:80]!r} is no type of numbers") from exc
         self.size = self._dtype.itemsize
@@ -189,21 +208,3 @@ def _name_index(flat: int, shape: tuple[int, ...], order: str) -> str:
         flat, place = divmod(flat, size)
         index.append(place)
     return str(index[::-1] if order == "C" else index)
-
-
-def compare_scalars(name: str, one: Scalar, other: Scalar, tolerance: Tolerance) -> Difference | None:
-    """Compare two single values; whole numbers, texts and truth values have no tolerance."""
-    if type(one) is type(other) and (one == other or (one != one and other != other)):
-        same_sign = not isinstance(one, float) or math.copysign(1, one) == math.copysign(1, float(other or 0))
-        if same_sign or one != one:
-            return None
-    what = f"{describe_scalar(one)} against {describe_scalar(other)}"
-    if isinstance(one, float) and isinstance(other, float):
-        return Difference(name, what, _measure_pair(one, other, tolerance))
-    return Difference(name, what)
-
-
-def _measure_pair(one: float, other: float, tolerance: Tolerance) -> NumberDifference:
-    tally = Tally(tolerance)
-    tally.add(np.array([one]), np.array([other]), 0)
-    return tally.result(1, "")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from reprobox.compare.model import NotComparable
 
 Pieces = Callable[[], Iterator[bytes]]
-MOST_PARTS = 200_000
+MOST_PARTS = 400_000
 _SHOWN = 60
+_LONGEST_MARK = 200
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Numbers:
     """An array: its elements one after the other, as they lie in the file."""
 
     dtype: str
-    """As NumPy writes it, "<f4"; or "bfloat16"."""
+    """As NumPy writes it, "<f4"; a structure's fields behind its size; or a type that NumPy has not, "bfloat16"."""
     shape: tuple[int, ...]
     pieces: Pieces
     order: str = "C"
@@ -38,17 +40,30 @@ class Data:
     pieces: Pieces
 
 
-Scalar = bool | int | float | str | bytes | None
-Part = Numbers | Data | Scalar
+@dataclass(frozen=True)
+class Mark:
+    """What a file says without a value: that a list is here, the name of a function, that something was here before."""
+
+    kind: str
+    text: str = ""
+
+    def describe(self) -> str:
+        """Return it short enough for one line."""
+        text = f"{self.kind} {self.text}".rstrip()
+        return text if len(text) <= _LONGEST_MARK else f"{text[:_LONGEST_MARK]}…"
+
+
+Scalar = bool | int | float | Decimal | str | bytes | None
+Part = Numbers | Data | Mark | Scalar
 Document = Mapping[str, Part]
-"""Parts by name, in the file's order; two documents with other names differ."""
+"""Parts by name, as ``names`` writes them, in the file's order; two documents with other names differ."""
 
 
 def describe_scalar(value: Scalar) -> str:
     """Return a value short enough for one line."""
     if isinstance(value, int) and value.bit_length() > 200:
         return f"a whole number of {value.bit_length()} bits"
-    text = repr(value)
+    text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

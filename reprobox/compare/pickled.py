@@ -5,7 +5,7 @@ from __future__ import annotations
 from reprobox.compare.opened import Opened
 from reprobox.compare.parts import Data, Document
 from reprobox.compare.pickle_walk import list_parts
-from reprobox.compare.pickled_arrays import find_array
+from reprobox.compare.pickled_arrays import Arrays
 from reprobox.compare.pickles import read_pickle
 from reprobox.compare.torch_files import LEGACY_MAGIC, read_legacy_torch
 
@@ -15,7 +15,7 @@ def read_pickled(file: Opened) -> Document:
     value, end = read_pickle(file)
     if value == LEGACY_MAGIC:
         return read_legacy_torch(file)
-    found = list_parts(value, lambda one: find_array(one, file), file)
+    found = list_parts(value, Arrays(file).find, file)
     if end < file.size:
         found["<behind the first pickle>"] = Data(file.size - end, lambda: file.pieces(end))
     return found

@@ -6,49 +6,68 @@ import re
 from collections.abc import Iterator
 
 from reprobox.compare.arrays import name_order
+from reprobox.compare.model import NotComparable
 from reprobox.compare.opened import Opened
-from reprobox.compare.parts import Data, Numbers, Part, Pieces
+from reprobox.compare.parts import Numbers, Part, Pieces
 from reprobox.compare.pickle_values import Blob, Call, Global, Persistent, Sequence, Value
 from reprobox.compare.pickled_types import SIMPLE_TYPE, describe_type, list_shape
 
 _RECONSTRUCT = re.compile(r"numpy\.(_?core)\.(multiarray|_multiarray_umath) _reconstruct")
 _SCALAR = re.compile(r"numpy\.(_?core)\.(multiarray|_multiarray_umath) scalar")
 _FROM_BUFFER = re.compile(r"numpy\.(_?core)\.numeric _frombuffer")
+_MOST_SHARED = 64
+"""How many arrays of the file's size may look at bytes that others look at, together."""
 
 
-def find_array(call: Call | Persistent, file: Opened) -> Part | None:
-    """Return the array, or the single number of NumPy's, that a call would make; ``None`` for anything else."""
-    if isinstance(call, Persistent) or not isinstance(call.function, Global):
+class Arrays:
+    """Finds the arrays of one file."""
+
+    def __init__(self, file: Opened) -> None:
+        self._file = file
+        self._seen: set[int] = set()
+        self._room = _MOST_SHARED * file.size
+
+    def find(self, call: Call | Persistent) -> Part | None:
+        """Return the array, or the single number of NumPy's, that a call would make; ``None`` for anything else."""
+        if isinstance(call, Persistent) or not isinstance(call.function, Global):
+            return None
+        name = call.function.name
+        if _RECONSTRUCT.fullmatch(name) and isinstance(call.state, Sequence):
+            _, shape, dtype, fortran, data = call.state.items
+            return self._make_array(describe_type(dtype), list_shape(shape), bool(fortran), data)
+        if _SCALAR.fullmatch(name):
+            dtype, data = call.arguments.items
+            return self._make_array(describe_type(dtype), (), False, data)
+        if _FROM_BUFFER.fullmatch(name):
+            data, dtype, shape, order = call.arguments.items
+            return self._make_array(describe_type(dtype), list_shape(shape), order == "F", data)
+        if isinstance(call.attached, Blob):
+            wanted = dict(call.state.items)
+            shape, fortran = list_shape(wanted["shape"]), wanted.get("order") == "F"
+            return self._make_array(describe_type(wanted["dtype"]), shape, fortran, call.attached)
         return None
-    name = call.function.name
-    if _RECONSTRUCT.fullmatch(name) and isinstance(call.state, Sequence):
-        _, shape, dtype, fortran, data = call.state.items
-        return _make_array(describe_type(dtype), list_shape(shape), bool(fortran), data, file)
-    if _SCALAR.fullmatch(name):
-        dtype, data = call.arguments.items
-        return _make_array(describe_type(dtype), (), False, data, file)
-    if _FROM_BUFFER.fullmatch(name):
-        data, dtype, shape, order = call.arguments.items
-        return _make_array(describe_type(dtype), list_shape(shape), order == "F", data, file)
-    if isinstance(call.attached, Blob):
-        wanted = dict(call.state.items)
-        shape, fortran = list_shape(wanted["shape"]), wanted.get("order") == "F"
-        return _make_array(describe_type(wanted["dtype"]), shape, fortran, call.attached, file)
-    return None
 
+    def _make_array(self, dtype: str, shape: tuple[int, ...], fortran: bool, data: Value) -> Part | None:
+        if isinstance(data, str):
+            data = data.encode("latin-1")  # protocol 2 writes bytes so
+        if isinstance(data, Call):  # … as the argument of _codecs.encode
+            text = data.arguments.items[0]
+            data = text.encode("latin-1") if isinstance(text, str) else None
+        if not isinstance(data, bytes | Blob):
+            return None  # of Python objects: what it holds is looked at one by one
+        if SIMPLE_TYPE.fullmatch(dtype) is None:
+            raise NotComparable(f"an array in it has the type {dtype[:40]!r}")
+        if isinstance(data, Blob):
+            self._count_shared(data)
+        return Numbers(dtype, shape, read_bytes(data, self._file), name_order(fortran, shape))
 
-def _make_array(dtype: str, shape: tuple[int, ...], fortran: bool, data: Value, file: Opened) -> Part | None:
-    if isinstance(data, str):
-        data = data.encode("latin-1")  # protocol 2 writes bytes so
-    if isinstance(data, Call):  # … as the argument of _codecs.encode
-        text = data.arguments.items[0]
-        data = text.encode("latin-1") if isinstance(text, str) else None
-    if not isinstance(data, bytes | Blob):
-        return None  # of Python objects: what it holds is looked at one by one
-    size = data.size if isinstance(data, Blob) else len(data)
-    if SIMPLE_TYPE.fullmatch(dtype) is None:
-        return Data(size, read_bytes(data, file))
-    return Numbers(dtype, shape, read_bytes(data, file), name_order(fortran, shape))
+    def _count_shared(self, data: Blob) -> None:
+        """Raise where many arrays look at the same bytes: each is read on its own."""
+        if data.offset in self._seen:
+            self._room -= data.size
+        self._seen.add(data.offset)
+        if self._room < 0:
+            raise NotComparable("too many arrays in it look at the same bytes")
 
 
 def read_bytes(data: bytes | Blob, file: Opened) -> Pieces:

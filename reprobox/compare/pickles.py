@@ -148,11 +148,11 @@ class _Machine:
 
     def _reduce(self, _: object) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
-        self._push(Call(function, arguments))
+        self._push(_make_set(function, arguments) or Call(function, arguments))
 
     def _make_object_with_keywords(self, _: object) -> None:
         keywords, arguments, function = self._stack.pop(), self._stack.pop(), self._stack.pop()
-        self._push(Call(function, Sequence("tuple", [arguments, keywords])))
+        self._push(Call(function, Sequence("tuple", [Sequence("group of arguments", [arguments]), keywords])))
 
     def _make_instance(self, name: str | None) -> None:
         group = self._pop_group()
@@ -163,6 +163,8 @@ class _Machine:
         state, target = self._stack.pop(), self._stack[-1]
         if not isinstance(target, Call):
             raise NotComparable(_NONSENSE)
+        if target.state is not None:
+            raise NotComparable("it puts two states into one object")
         target.state = state
         if isinstance(target.function, Global) and target.function.name.endswith(_JOBLIB_ARRAY):
             target.attached = self._read_attached(state)
@@ -189,6 +191,16 @@ class _Machine:
         return blob
 
 
+def _make_set(function: Value, arguments: Value) -> Sequence | None:
+    """Return the set that a call would make of a list, as pickles before protocol 4 write it."""
+    kind = _SETS.get(function.name) if isinstance(function, Global) else None
+    if kind is None or not isinstance(arguments, Sequence) or len(arguments.items) != 1:
+        return None
+    (held,) = arguments.items
+    return Sequence(kind, held.items) if isinstance(held, Sequence) else None
+
+
+_SETS = {f"{module} {kind}": kind for module in ("builtins", "__builtin__") for kind in ("set", "frozenset")}
 _JOBLIB_ARRAY = "numpy_pickle NumpyArrayWrapper"
 _OPERATIONS = {operation.code: operation for operation in pickletools.opcodes}
 _LENGTHS = {"SHORT_BINBYTES": "<B", "BINBYTES": "<I", "BINBYTES8": "<Q", "BYTEARRAY8": "<Q"}
@@ -210,7 +222,7 @@ _HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
     "EMPTY_DICT": lambda machine, _: machine._push(Table()),
     "LIST": lambda machine, _: machine._group("list"),
     "TUPLE": lambda machine, _: machine._group("tuple"),
-    "FROZENSET": lambda machine, _: machine._group("set"),
+    "FROZENSET": lambda machine, _: machine._group("frozenset"),
     "TUPLE1": lambda machine, _: machine._make_tuple(1),
     "TUPLE2": lambda machine, _: machine._make_tuple(2),
     "TUPLE3": lambda machine, _: machine._make_tuple(3),

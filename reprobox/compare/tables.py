@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from reprobox.compare.decimals import measure_decimals, overflows, parse_decimal
 from reprobox.compare.model import Difference, NotComparable, Tolerance
 from reprobox.compare.numbers import Tally, describe_numbers
 from reprobox.compare.opened import Opened
@@ -34,13 +35,31 @@ class _Column:
 
     def add(self, row: int, a: str, b: str) -> None:
         """Look at two cells that are not the same text."""
-        if (_WHOLE.fullmatch(a) and _WHOLE.fullmatch(b)) or not (_NUMBER.fullmatch(a) and _NUMBER.fullmatch(b)):
-            self.texts += 1
-            self.first = self.first or f"row {row}: {describe_scalar(a)} against {describe_scalar(b)}"
+        if (_WHOLE.fullmatch(a) and _WHOLE.fullmatch(b)) or not (_is_number(a) and _is_number(b)):
+            self._add_texts(row, a, b)
             return
-        self.waiting.append((row, float(a), float(b)))
+        x, y = float(a), float(b)
+        if x == y and not self._are_equal(row, a, b):
+            return
+        self.waiting.append((row, x, y))
         if len(self.waiting) == _AT_ONCE:
             self.add_up()
+
+    def _add_texts(self, row: int, a: str, b: str) -> None:
+        self.texts += 1
+        self.first = self.first or f"row {row}: {describe_scalar(a)} against {describe_scalar(b)}"
+
+    def _are_equal(self, row: int, a: str, b: str) -> bool:
+        """Whether two cells that are one float are one number; add them if not."""
+        x, y = parse_decimal(a), parse_decimal(b)
+        if x is None or y is None:
+            self._add_texts(row, a, b)
+        elif x == y:
+            return True
+        else:
+            self.add_up()
+            self.tally.add_measured(measure_decimals(x, y, self.tally.tolerance), row)
+        return False
 
     def add_up(self) -> None:
         """Add what is waiting to the tally; two ways to write one number are no difference."""
@@ -61,6 +80,11 @@ class _Column:
             return None
         numbers = self.tally.result(rows, f"row {self.tally.first}")
         return Difference(self.name, describe_numbers(numbers), numbers)
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell is a number that there is a float for; a larger one is a text."""
+    return _NUMBER.fullmatch(cell) is not None and not overflows(cell)
 
 
 def compare_tables(one: Opened, other: Opened, tolerance: Tolerance) -> tuple[int, list[Difference]]:
@@ -122,11 +146,14 @@ def _find_delimiter(file: Opened) -> str:
 
 
 def _read_rows(file: Opened, delimiter: str) -> Iterator[list[str]]:
+    """Yield the rows; one without anything is no row, but in a table of one column an empty cell."""
+    columns = 0
     try:
         for row in csv.reader(file.lines(), delimiter=delimiter):
             if len(row) > _MOST_COLUMNS:
                 raise NotComparable(f"it has more than {_MOST_COLUMNS} columns")
-            if row:
-                yield row
+            columns = columns or len(row)
+            if row or columns == 1:
+                yield row or [""]
     except csv.Error as exc:
         raise NotComparable(f"it is no readable table ({exc})") from exc

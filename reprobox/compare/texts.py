@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import zip_longest
 
 import numpy as np
 
+from reprobox.compare.decimals import overflows, read_number
+from reprobox.compare.json_objects import make_object
 from reprobox.compare.model import Difference, NotComparable, Tolerance
+from reprobox.compare.names import join_key
 from reprobox.compare.numbers import Tally, describe_numbers
 from reprobox.compare.opened import Opened
-from reprobox.compare.parts import Document, Parts, Scalar, describe_scalar
+from reprobox.compare.parts import Document, Mark, Parts, Scalar, describe_scalar
 
 _LARGEST_JSON = 1 << 26
 _MOST_DEEP = 100
@@ -50,7 +54,10 @@ def _add_numbers(tally: Tally, a: str | None, b: str | None, line: int) -> bool:
     """Add the numbers of two lines that differ in nothing else; return whether they are such lines."""
     if a is None or b is None or max(len(a), len(b)) > _LONGEST_COMPARED or _FLOAT.sub("#", a) != _FLOAT.sub("#", b):
         return False
-    x, y = (np.array([float(text) for text in _FLOAT.findall(one)]) for one in (a, b))
+    numbers = [_FLOAT.findall(one) for one in (a, b)]
+    if any(overflows(text) for one in numbers for text in one):
+        return False
+    x, y = (np.array([float(text) for text in one]) for one in numbers)
     before = tally.differing
     tally.add(x, y, 0)
     if before == 0 and tally.differing:
@@ -72,7 +79,7 @@ def read_json_lines(file: Opened) -> Document:
 
 def _parse(text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=read_number, object_pairs_hook=make_object)
     except (ValueError, RecursionError) as exc:
         raise NotComparable(f"it is no readable JSON ({exc})"[:200]) from exc
 
@@ -85,17 +92,17 @@ def _flatten(values: list[object], *, lines: bool) -> Document:
     return parts.found
 
 
-def _list_leaves(name: str, value: object, depth: int) -> Iterator[tuple[str, Scalar]]:
+def _list_leaves(name: str, value: object, depth: int) -> Iterator[tuple[str, Scalar | Mark]]:
     if depth == 0:
         raise NotComparable("what it holds is nested too deep")
     if isinstance(value, dict) and value:
         for key, inner in sorted(value.items()):
-            yield from _list_leaves(f"{name}.{key}" if name else key, inner, depth - 1)
+            yield from _list_leaves(join_key(name, key), inner, depth - 1)
     elif isinstance(value, list) and value:
         for index, inner in enumerate(value):
             yield from _list_leaves(f"{name}[{index}]", inner, depth - 1)
     elif isinstance(value, dict | list):
-        yield name, "an empty object" if isinstance(value, dict) else "an empty list"
+        yield name, Mark("an empty object" if isinstance(value, dict) else "an empty list")
     else:
-        assert value is None or isinstance(value, bool | int | float | str)
+        assert value is None or isinstance(value, bool | int | float | Decimal | str | Mark)
         yield name, value

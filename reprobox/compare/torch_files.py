@@ -16,7 +16,7 @@ from reprobox.compare.opened import Opened, spool
 from reprobox.compare.parts import Data, Document, Numbers, Part, Pieces
 from reprobox.compare.pickle_values import Call, Global, Persistent, Value
 from reprobox.compare.pickle_walk import list_parts
-from reprobox.compare.pickled_arrays import find_array
+from reprobox.compare.pickled_arrays import Arrays
 from reprobox.compare.pickles import read_pickle
 from reprobox.layers.zip_members import Member, ZipMembers
 
@@ -24,6 +24,7 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _REBUILD = Global("torch._utils _rebuild_tensor_v2")
 _MOST_SHARED = 64
 """How many tensors of its size may look at one storage, together: each is read on its own."""
+_LONGEST_ORDER = 16
 _NO_CONTENT = {"data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"}
 _TYPES = {
     "BFloat16Storage": ("bfloat16", 2),
@@ -37,7 +38,13 @@ _TYPES = {
     "HalfStorage": ("<f2", 2),
     "IntStorage": ("<i4", 4),
     "LongStorage": ("<i8", 8),
+    "QInt32Storage": ("qint32", 4),
+    "QInt8Storage": ("qint8", 1),
+    "QUInt2x4Storage": ("quint2x4", 1),
+    "QUInt4x2Storage": ("quint4x2", 1),
+    "QUInt8Storage": ("quint8", 1),
     "ShortStorage": ("<i2", 2),
+    "UntypedStorage": ("|u1", 1),
 }
 
 
@@ -58,13 +65,28 @@ def read_torch(archive: ZipMembers, opened: ExitStack) -> Document:
         storage = archive.members[f"{prefix}data/{key}"]
         return Data(storage.size, _streamer(archive, storage))
 
-    tensors = _Tensors(find_storage, sum(one.size for one in archive.members.values()))
-    found = list_parts(read_pickle(file)[0], lambda one: tensors.find(one) or find_array(one, file), file)
+    size = sum(one.size for one in archive.members.values())
+    tensors = _Tensors(find_storage, size, big=_is_big(archive, prefix))
+    arrays = Arrays(file)
+    found = list_parts(read_pickle(file)[0], lambda one: tensors.find(one) or arrays.find(one), file)
     for path, other in archive.members.items():  # code and constants of TorchScript, say
         name = path.removeprefix(prefix)
         if not name.startswith("data/") and name not in _NO_CONTENT:
+            if f"<{name}>" in found:
+                raise NotComparable(f"it has a file called {name[:80]!r}")
             found[f"<{name}>"] = Data(other.size, _streamer(archive, other))
     return found
+
+
+def _is_big(archive: ZipMembers, prefix: str) -> bool:
+    """Whether the machine that wrote the archive has the larger end of a number first; old ones do not say."""
+    member = archive.members.get(f"{prefix}byteorder")
+    if member is None:
+        return False
+    order = b"".join(archive.stream(member)) if member.size <= _LONGEST_ORDER else b""
+    if order not in (b"little", b"big"):
+        raise NotComparable("it does not say in which order the bytes of its numbers are")
+    return order == b"big"
 
 
 def read_legacy_torch(file: Opened) -> Document:
@@ -82,7 +104,8 @@ def read_legacy_torch(file: Opened) -> Document:
         return Data(size, lambda: file.pieces(place, size))
 
     tensors = _Tensors(find_storage, file.size)
-    found = list_parts(content, lambda one: tensors.find(one) or find_array(one, file), file)
+    arrays = Arrays(file)
+    found = list_parts(content, lambda one: tensors.find(one) or arrays.find(one), file)
     about = list_parts(system, lambda one: None, file)
     return {**found, **{f"<system>.{name}": part for name, part in about.items()}}
 
@@ -121,14 +144,16 @@ def _find_pickle(archive: ZipMembers) -> Member | None:
 class _Tensors:
     """Finds the bytes of tensors."""
 
-    def __init__(self, find_storage: Callable[[str, int], Data], size: int) -> None:
+    def __init__(self, find_storage: Callable[[str, int], Data], size: int, *, big: bool = False) -> None:
         self._find_storage = find_storage
+        self._big = big
         self._room = _MOST_SHARED * size
 
     def find(self, one: Call | Persistent) -> Part | None:
         """Return a tensor, or a storage that no tensor of the usual kind looks at; ``None`` for anything else."""
         if isinstance(one, Persistent):
-            return self._open_storage(one)[0]
+            data, dtype, size = self._open_storage(one)
+            return Numbers(dtype, (data.size // size,), data.pieces)
         if one.function != _REBUILD:
             return None
         storage, offset, shape, stride = one.arguments.items[:4]
@@ -137,7 +162,12 @@ class _Tensors:
     def _open_storage(self, storage: Persistent) -> tuple[Data, str, int]:
         _, kind, key, _, count, *_ = storage.key.items
         check_shape((count,))
-        dtype, size = _TYPES.get(kind.name.rpartition(" ")[2], ("|u1", 1))
+        name = kind.name.rpartition(" ")[2]
+        if name not in _TYPES:
+            raise NotComparable(f"it has numbers of a kind that is not read: {name[:80]}")
+        dtype, size = _TYPES[name]
+        if self._big and size > 1:
+            dtype = _swap_bytes(dtype)
         return self._find_storage(key, count * size), dtype, size
 
     def _find_tensor(
@@ -155,6 +185,12 @@ class _Tensors:
         if begin + length > data.size or self._room < 0:
             raise NotComparable("a tensor in it lies beyond the end of its storage")
         return Numbers(dtype, shape, lambda: _cut_out(data.pieces(), begin, length), order)
+
+
+def _swap_bytes(dtype: str) -> str:
+    if not dtype.startswith("<"):
+        raise NotComparable(f"it has numbers of type {dtype} with the larger end first")
+    return dtype.replace("<", ">")
 
 
 def _is_contiguous(shape: tuple[int, ...], stride: tuple[int, ...]) -> bool:

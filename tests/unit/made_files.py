@@ -41,8 +41,12 @@ def safetensors(metadata=None, **arrays):
             "data_offsets": [len(data), len(data) + len(raw)],
         }
         data += raw
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + data
+    return safetensors_with(json.dumps(header).encode(), data)
+
+
+def safetensors_with(header, data):
+    """Return a file with a header of one's own."""
+    return struct.pack("<Q", len(header)) + header + data
 
 
 def gz(data, when):
@@ -52,8 +56,8 @@ def gz(data, when):
 class Storage:
     """What ``torch.save`` keeps outside its pickle."""
 
-    def __init__(self, key, count):
-        self.pid = ("storage", Named("torch", "FloatStorage"), key, "cpu", count)
+    def __init__(self, key, count, kind="FloatStorage"):
+        self.pid = ("storage", Named("torch", kind), key, "cpu", count)
 
 
 class Named:
@@ -79,10 +83,13 @@ class _Pickler(pickle._Pickler):
     def save(self, obj, save_persistent_id=True):
         if isinstance(obj, Named):
             self.write(b"c" + obj.module.encode() + b"\n" + obj.name.encode() + b"\n")
+        elif isinstance(obj, Made) and id(obj) in self.memo:
+            self.write(self.get(self.memo[id(obj)][0]))
         elif isinstance(obj, Made):
             self.save(obj.function)
             self.save(obj.arguments)
             self.write(b"R")
+            self.memoize(obj)
         else:
             super().save(obj, save_persistent_id)
 
@@ -94,15 +101,16 @@ def pickled(value, protocol=2):
     return out.getvalue()
 
 
-def torch_archive(when=EARLY, strides=None, **arrays):
-    """Return what ``torch.save`` writes for a dict of tensors."""
+def torch_archive(when=EARLY, strides=None, beside=None, kind="FloatStorage", **arrays):
+    """Return what ``torch.save`` writes for a dict of tensors, with other files beside them."""
     tensors, members = {}, {}
     for index, (name, array) in enumerate(arrays.items()):
         shape = array.shape
         stride = (strides or {}).get(name) or tuple(step // array.itemsize for step in array.strides)
         rebuild = Named("torch._utils", "_rebuild_tensor_v2")
-        tensors[name] = Made(rebuild, Storage(str(index), array.size), 0, shape, stride, False, {})
+        tensors[name] = Made(rebuild, Storage(str(index), array.size, kind), 0, shape, stride, False, {})
         members[f"archive/data/{index}"] = array.tobytes()
+    members |= {f"archive/{name}": data for name, data in (beside or {}).items()}
     data = {"archive/data.pkl": pickled(tensors), "archive/version": b"3\n", **members}
     return archive(data, when, zipfile.ZIP_STORED)
 

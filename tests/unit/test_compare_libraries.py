@@ -88,6 +88,60 @@ def test_a_large_dataset_is_read_in_blocks(compare, monkeypatch):
     assert (only.numbers.compared, only.numbers.differing, only.numbers.first) == (large.size, 1, "[3, 5, 9]")
 
 
+def with_names(**names):
+    def fill(file):
+        file.create_dataset("w", data=[0, 1], dtype=h5py.enum_dtype(names, "i1"))
+
+    return hdf5(fill)
+
+
+def attribute_of(group, name):
+    def fill(file):
+        file.create_group("a")
+        file.create_group("a@b")
+        file[group].attrs[name] = 1
+
+    return hdf5(fill)
+
+
+DIFFERENT_HDF5 = {
+    "an empty group": (hdf5(lambda file: file.create_group("a")), hdf5(lambda file: None)),
+    "what numbers stand for": (with_names(cat=0, dog=1), with_names(dog=0, cat=1)),
+    "types of what is empty": tuple(
+        hdf5(lambda file, kind=kind: file.create_dataset("w", data=h5py.Empty(kind))) for kind in ("f4", "i4")
+    ),
+    "types": tuple(hdf5(lambda file, kind=kind: file.update({"t": np.dtype(kind)})) for kind in ("f4", "i4")),
+    "names with an @": (attribute_of("a@b", "c"), attribute_of("a", "b@c")),
+    "a text and a list of them": (
+        hdf5(lambda file: file.attrs.update({"a": "(1,) |S1 [b'x']"})),
+        hdf5(lambda file: file.attrs.update({"a": np.array([b"x"])})),
+    ),
+}
+
+
+@pytest.mark.parametrize("title", DIFFERENT_HDF5)
+def test_what_differs_in_hdf5_is_different(compare, title):
+    assert compare("x.h5", *DIFFERENT_HDF5[title]).result is Result.DIFFERENT
+
+
+def test_texts_of_one_length_are_compared_one_by_one(compare):
+    texts = np.array([b"abc"] * 30_000)
+    changed = texts.copy()
+    changed[4321] = b"abd"
+    one, other = (hdf5(lambda file, data=data: file.create_dataset("w", data=data)) for data in (texts, changed))
+    (only,) = compare("x.h5", one, other).differences
+    assert only.what == "1 of 30000 elements differ, the first at [4321]"
+
+
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_long_texts_of_one_length_are_compared(compare, shape):
+    one, other = (
+        hdf5(lambda file, text=text: file.create_dataset("w", data=np.full(shape, text * 100_000, "S100000")))
+        for text in (b"a", b"b")
+    )
+    assert compare("x.h5", one, other).result is Result.DIFFERENT
+
+
 def external_link(file):
     file["out"] = h5py.ExternalLink("/etc/passwd.h5", "/x")
     file["about"] = h5py.SoftLink("/nowhere")
@@ -176,6 +230,58 @@ def test_parquet_is_compared_column_by_column(compare):
     assert (found.result, found.tolerable, found.differences[0].numbers.max_ulp) == (Result.DIFFERENT, True, 1)
 
 
+@pytest.mark.parametrize("kinds", [("int32", "int64"), ("float32", "float64")])
+@pytest.mark.parametrize("values", [[1, None], [1, 2]])
+def test_types_of_columns_count(compare, kinds, values):
+    one, other = (table(x=pyarrow.array(values, getattr(pyarrow, kind)())) for kind in kinds)
+    assert compare("x.parquet", one, other).result is Result.DIFFERENT
+
+
+def test_types_of_other_columns_count(compare):
+    days = pyarrow.array([1, None], pyarrow.date32())
+    one, other = (table(x=days.cast(kind)) for kind in (pyarrow.timestamp("ms"), pyarrow.timestamp("us")))
+    assert [item.what for item in compare("x.parquet", one, other).differences] == [
+        "the type timestamp[ms] against the type timestamp[us]"
+    ]
+
+
+def test_numbers_are_measured_where_some_are_missing(compare):
+    found = compare("x.parquet", table(x=[1.0, None]), table(x=[1.5, None]), Tolerance(absolute=1))
+    assert (found.tolerable, found.differences[0].numbers.max_absolute) == (True, 0.5)
+    (missing,) = compare("x.parquet", table(x=[1, None, 0]), table(x=[1, 0, None])).differences
+    assert missing.part == "x.<missing>"
+
+
+@pytest.mark.parametrize("last", [None, "a", "None", [1], {"a": 1.5}, b"a"])
+def test_values_of_any_type_are_compared(compare, last):
+    first = last if last is not None else "b"
+    kept, other = [first] * 3000, [*[first] * 2999, None if last is not None else "c"]
+    found = compare("x.parquet", table(x=kept), table(x=other))
+    assert [item.what for item in found.differences] == ["1 of 3000 elements differ, the first at [2999]"]
+
+
+def test_what_is_there_once_and_what_is_there_often_is_the_same(compare):
+    texts = pyarrow.array(["a", "b", None, "a"])
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table({"x": texts}), stream, use_dictionary=False)
+    assert compare("x.parquet", table(x=texts), stream.getvalue()).result is Result.SAME_CONTENT
+
+
+def test_two_columns_of_one_name_are_refused(compare):
+    def twice(number):
+        stream = io.BytesIO()
+        columns = [pyarrow.array([1]), pyarrow.array([number])]
+        parquet.write_table(pyarrow.Table.from_arrays(columns, names=["x", "x"]), stream)
+        return stream.getvalue()
+
+    assert "two columns of one name" in compare("x.parquet", twice(1), twice(2)).note
+
+
+def test_a_table_of_too_many_cells_is_refused(compare, monkeypatch):
+    monkeypatch.setattr("reprobox.compare.parquet_files._MOST_CELLS", 3)
+    assert "4 cells" in compare("x.parquet", table(x=A[0]), table(x=B[1])).note
+
+
 def test_how_a_table_was_packed_is_no_content(compare):
     stream = io.BytesIO()
     parquet.write_table(pyarrow.table({"x": A[0]}), stream, compression="gzip", row_group_size=2)
@@ -183,7 +289,7 @@ def test_how_a_table_was_packed_is_no_content(compare):
 
 
 def test_a_vast_table_is_refused(compare, monkeypatch):
-    monkeypatch.setattr("reprobox.compare.optional._MOST_BYTES", 10)
+    monkeypatch.setattr("reprobox.compare.parquet_files._MOST_BYTES", 10)
     assert "unpacks to" in compare("x.parquet", table(x=A[0]), table(x=B[1])).note
 
 
@@ -204,6 +310,11 @@ def test_images_are_compared_by_their_pixels(compare):
     assert (only.part, only.numbers.differing, only.numbers.first) == ("pixels", 1, "[1, 2, 0]")
     found = compare("x.png", picture(PIXELS), picture(PIXELS[:, :, 0]))
     assert "mode" in {item.part for item in found.differences}
+
+
+def test_what_is_transparent_counts(compare):
+    found = compare("x.png", picture(PIXELS, transparency=(0, 1, 2)), picture(PIXELS, transparency=(3, 4, 5)))
+    assert [item.part for item in found.differences] == ["transparency"]
 
 
 def test_a_picture_that_says_it_is_vast_is_refused(compare):

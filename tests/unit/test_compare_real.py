@@ -12,10 +12,10 @@ from reprobox.compare import Result, compare_files
 FOLDER = Path(__file__).parent / "real_files"
 LAYERS = ["0.weight", "0.bias", "2.weight", "2.bias"]
 EXPECTED = {
-    "state.pt": ("torch", 15, LAYERS),
-    "checkpoint.pt": ("torch", 55, [*(f"model.{name}" for name in LAYERS), "t", "half", "i"]),
-    "whole.pt": ("torch", 82, [f"_modules.{name[0]}._parameters.{name[2:]}" for name in LAYERS]),
-    "objects.joblib": ("pickle", 40, ["objs.<array>.<state>[4][0].a", "x"]),
+    "state.pt": ("torch", 22, LAYERS),
+    "checkpoint.pt": ("torch", 75, [*(f"model.{name}" for name in LAYERS), "t", "half", "i"]),
+    "whole.pt": ("torch", 90, [f"_modules.{name[0]}._parameters.{name[2:]}" for name in LAYERS]),
+    "objects.joblib": ("pickle", 49, ["objs.<array>.<state>[4][0].a", "x"]),
 }
 
 
