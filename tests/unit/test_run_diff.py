@@ -211,6 +211,19 @@ def test_what_a_run_wrote_does_not_reach_the_terminal_as_it_is(make_run):
     assert "\x1b" not in text
 
 
+def test_a_name_in_a_trace_does_not_reach_the_terminal_as_it_is(make_run):
+    name = "py\x1b[2J\nverdict  the same results"
+    runs = []
+    for number in (1, 2):
+        lines = [event(name, name, 1, tensor("x", number, shape=[10**4000, 10**4000]), **{name: str(number)})]
+        runs.append(make_run(str(number), [({"stage": name, "identity": [name]}, lines)]))
+    diff = compare_runs(*runs)
+    text = describe_diff(diff)
+    assert "random   py\\x1b[2J\\nverdict  the same results: another state from py\\x1b" in text
+    assert all(one.isprintable() for one in text.replace("\n", "") + describe_first(diff))
+    assert "\nverdict  the same results" not in text
+
+
 def test_the_command_says_by_its_exit_code_whether_they_differ(make_run, tmp_path, monkeypatch):
     make_run("a", metrics={"x": 1.0})
     make_run("b", metrics={"x": 1.0})
