@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from reprobox.compare import FileComparison, Result, Tolerance, compare_files
 from reprobox.contributions.agreement import Comparison, describe_comparison, find_least
@@ -27,6 +28,8 @@ from reprobox.static_suspects import read_sources
 from reprobox.suspects import RankedSuspect, rank_suspects
 from reprobox.verdict import Cost, Judgement, RunComparison, Verdict, decide, find_obstacles
 from reprobox.verification import Row, Verification, digest_outputs
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def verify_runs(
         verification = session.conclude()
     except BaseException as exc:
         session.ended_by = exc
-        with suppress(OSError):
+        with suppress(Exception):  # what ended it is what is told
             session.keep(session.conclude())
         raise
     try:
@@ -79,6 +82,7 @@ class _Session:
         self._on_row = on_row
         self._rows: dict[int, Row] = {}
         self._path = _choose_path(request.folder, request.started)
+        self._failures: dict[str, str] = {}
         self.ended_by: BaseException | None = None
 
     def plan_runs(self) -> tuple[RunRequest, ...]:
@@ -103,8 +107,12 @@ class _Session:
         ordered = [self._rows[number] for number in sorted(self._rows)]
         rows = tuple(row for row in ordered if not row.off)
         judgement, comparisons = self._judge(rows)
-        contributions = self._compare_contributions(rows) if comparisons else ()
         parted = judgement.verdict in (Verdict.DIFFERENT, Verdict.NOT_COMPARABLE)
+        traced = parted and request.run.trace
+        contributions = self._attempt("contributions", lambda: self._compare_contributions(rows, comparisons)) or ()
+        first_step = self._attempt("first step", lambda: self._find_first_step(rows, comparisons)) if traced else ""
+        suspects = self._attempt("suspects", lambda: self._rank_suspects(rows)) if parted else ()
+        notes = (*self._list_notes(rows), *_describe_contributions(contributions))
         return Verification(
             id=self._path.stem,
             path=self._path,
@@ -116,14 +124,24 @@ class _Session:
             judgement=judgement,
             comparisons=comparisons,
             first_stage=self._find_first_stage(comparisons) if parted else "",
-            first_step=self._find_first_step(rows, comparisons) if parted and request.run.trace else "",
-            suspects=self._rank_suspects(rows) if parted else (),
-            notes=(*self._list_notes(rows), *_describe_contributions(contributions)),
+            first_step=first_step or "",
+            suspects=suspects or (),
+            notes=(*notes, *self._failures.values()),
             cost=_measure_cost(ordered),
             cpu=request.run.plan.cpu,
             promises=request.promises,
             contributions=contributions,
         )
+
+    def _attempt(self, what: str, find: Callable[[], T]) -> T | None:
+        """Return what helps to read the verdict; a mistake there is a note, and throws no hours of runs away."""
+        try:
+            return find()
+        except Exception as exc:
+            self._failures[what] = (
+                f"{what}: could not be found out, by a mistake in reprobox: {type(exc).__name__}: {exc}"
+            )
+            return None
 
     def keep(self, verification: Verification) -> None:
         """Write it beside the runs."""
@@ -176,7 +194,11 @@ class _Session:
                 return describe_first(compare_runs((reference.folder, reference.record), (row.folder, row.record)))
         return ""
 
-    def _compare_contributions(self, rows: tuple[Row, ...]) -> tuple[tuple[str, Comparison], ...]:
+    def _compare_contributions(
+        self, rows: tuple[Row, ...], comparisons: tuple[RunComparison, ...]
+    ) -> tuple[tuple[str, Comparison], ...]:
+        if not comparisons:
+            return ()
         reference, others = self._choose_reference(rows)
         found = [(row.record.id, compare_folders(reference.folder / "output", row.folder / "output")) for row in others]
         return tuple((run, one) for run, one in found if one is not None)
@@ -245,6 +267,8 @@ def _describe_end(rows: tuple[Row, ...], failed: Row | None, ended_by: BaseExcep
     done = sum(not is_failed(row.record) for row in rows)
     if failed is None and isinstance(ended_by, ReproboxError) and not isinstance(ended_by, Interrupted):
         reason = f"ended after {done} of {wanted} runs: {ended_by.message}"
+    elif failed is None and isinstance(ended_by, Exception) and not isinstance(ended_by, Interrupted):
+        reason = f"ended after {done} of {wanted} runs by a mistake in reprobox: {type(ended_by).__name__}: {ended_by}"
     elif failed is None:
         reason = f"interrupted after {done} of {wanted} runs"
     elif any(stage.timed_out for stage in failed.record.stages):

@@ -62,7 +62,7 @@ def writing(name, *texts):
 def verify(tmp_path):
     base, python = ArchiveBase("root.tar", "0" * 64), PythonTarget("3.11.2", "/usr/bin/python3.11", "2.36")
 
-    def run(program, spec=COMMAND, engines=1, off=False, **settings):
+    def run(program, spec=COMMAND, engines=1, off=False, trace=False, **settings):
         parsed = parse_spec(SPEC + spec, "spec.yaml", None)
         plan = make_plan(parsed, Lock("1", 1, "", (), base, python, (), ()), ())
         request = RunRequest(
@@ -78,6 +78,7 @@ def verify(tmp_path):
             caller=(1000, 1000),
             host=HOST,
             started=NOW,
+            trace=trace,
         )
         usual = {"runs": 3, "tolerance": None, "reference": None, "folder": tmp_path / "verify", "started": NOW}
         wanted = VerifyRequest(run=request, off=replace(request, image="off") if off else None, **{**usual, **settings})
@@ -226,6 +227,47 @@ def test_a_record_that_cannot_be_written_hides_no_verdict(verify, tmp_path):
     done = verify(writing("m.json", "1"))
     assert done.found.judgement.verdict is Verdict.IDENTICAL
     assert "note     this could not be kept in " in done.text
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """A function: what breaks when it is called in ``reprobox.verify``."""
+
+    def fail(*_, **__):
+        raise ValueError("Exceeds the limit (4300 digits)")
+
+    return lambda name: monkeypatch.setattr(f"reprobox.verify.{name}", fail)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("compare_runs", "first step"), ("rank_suspects", "suspects"), ("compare_folders", "contributions")],
+)
+def test_what_cannot_be_found_out_about_a_difference_hides_no_verdict(verify, broken, name, what):
+    broken(name)
+    done = verify(writing("m.json", "1", "2"), trace=True)
+    assert done.found.judgement.verdict is Verdict.DIFFERENT
+    assert "m.json: different, read as json" in done.text
+    assert f"note     {what}: could not be found out, by a mistake in reprobox: ValueError: Exceeds" in done.text
+    assert done.kept() == done.found.to_json()
+
+
+def test_a_mistake_in_comparing_keeps_the_runs(verify, broken):
+    broken("compare_files")
+    done = verify(writing("m.json", "1", "2"))
+    assert isinstance(done.error, ValueError)
+    assert done.kept()["reason"] == (
+        "ended after 3 of 3 runs by a mistake in reprobox: ValueError: Exceeds the limit (4300 digits)"
+    )
+    assert len(done.kept()["runs"]) == 3
+
+
+def test_what_ended_it_is_told_also_where_nothing_can_be_concluded(verify, broken):
+    def program(call):
+        raise EngineError("gone")
+
+    broken("_describe_end")
+    assert isinstance(verify(program).error, EngineError)
 
 
 def test_two_run_at_once_on_two_engines(verify):
