@@ -160,7 +160,7 @@ def decide(
         reason = f"the results differ, and so does what they come from: {'; '.join(map(str, obstacles))}"
         return Judgement(Verdict.NOT_COMPARABLE, runs, agreeing, reason)
     if all(one.identical or one.unreadable for one in comparisons):
-        reason = "the bytes differ in files that cannot be read"
+        reason = "nothing is known to differ but what cannot be read"
         return Judgement(Verdict.NOT_COMPARABLE, runs, agreeing, reason)
     return Judgement(Verdict.DIFFERENT, runs, agreeing, _describe_disagreement(runs, agreeing, first))
 

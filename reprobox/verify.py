@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +18,7 @@ from reprobox.engines.base import Runner
 from reprobox.errors import Interrupted, ReproboxError, UsageError
 from reprobox.files import write_atomic
 from reprobox.fleet import Ran, run_fleet
-from reprobox.outputs import select_outputs
+from reprobox.outputs import Unread, compare_unread, list_unread, select_outputs, select_unread
 from reprobox.pins import Promise
 from reprobox.record_text import find_run
 from reprobox.records import OutputFile, RunRecord
@@ -30,6 +30,7 @@ from reprobox.verdict import Cost, Judgement, RunComparison, Verdict, decide, fi
 from reprobox.verification import Row, Verification, digest_outputs
 
 T = TypeVar("T")
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ class _Session:
         folder, record = ran
         each = 1 if self._request.off is None else 2
         off = number % each == 1
-        row = Row(number // each + 1, folder, record, self._list_outputs(record), off)
+        unread = () if off else self._list_unread(ran)
+        row = Row(number // each + 1, folder, record, self._list_outputs(record), off, unread)
         self._rows[number] = row
         self._on_row(row)
         return off or not is_failed(record)
@@ -168,10 +170,18 @@ class _Session:
         if self._request.reference is None:
             return rows[0], rows[1:]
         folder, record = self._request.reference
-        return Row(0, folder, record, self._list_outputs(record)), rows
+        reference = Row(0, folder, record, self._list_outputs(record), unread=self._list_unread((folder, record)))
+        # Of a run whose folder is gone nobody knows what it left beside files.
+        known = (folder / "output").is_dir()
+        return reference, rows if known else tuple(replace(row, unread=()) for row in rows)
 
     def _list_outputs(self, record: RunRecord) -> tuple[tuple[str, str], ...]:
         return tuple((file.path, file.sha256) for file in select_outputs(self._declared, record.outputs))
+
+    def _list_unread(self, ran: Ran) -> tuple[Unread, ...]:
+        folder, record = ran
+        found = list_unread(folder / "output", {file.path for file in record.outputs})
+        return select_unread(self._declared, found)
 
     @property
     def _declared(self) -> tuple[str, ...]:
@@ -215,8 +225,12 @@ class _Session:
             path for row in rows for path, _ in row.outputs
         }
         if left_out:
-            names = ", ".join(sorted(left_out)[:3])
+            names = ", ".join(sorted(left_out)[:_MOST_NAMED])
             notes.append(f"not compared, since the spec's outputs do not name them: {names}")
+        if unread := {one.path: one.what for row in rows for one in row.unread}:
+            shown = [f"{path} ({what})" for path, what in sorted(unread.items())[:_MOST_NAMED]]
+            more = f" and {len(unread) - len(shown)} more" if len(unread) > len(shown) else ""
+            notes.append(f"not read, since they are no files that can be: {', '.join(shown)}{more}")
         if self._request.reference and rows:
             one, other = self._request.reference[1].host, rows[0].record.host
             if one.cpu_model != other.cpu_model:
@@ -284,12 +298,25 @@ def compare_rows(reference: Row, row: Row, tolerance: Tolerance | None) -> RunCo
     """Compare what a run left with what the reference left, file by file."""
     known, left = dict(reference.outputs), dict(row.outputs)
     both = [path for path in known if path in left and known[path] != left[path]]
+    files = [(path, _compare_output(path, reference.folder, row.folder, tolerance)) for path in both]
+    names = dict.fromkeys((*known, *(one.path for one in reference.unread)))
+    names_left = dict.fromkeys((*left, *(one.path for one in row.unread)))
     return RunComparison(
         run=row.record.id,
-        missing=tuple(path for path in known if path not in left),
-        added=tuple(path for path in left if path not in known),
-        files=tuple((path, _compare_output(path, reference.folder, row.folder, tolerance)) for path in both),
+        missing=tuple(path for path in names if path not in names_left),
+        added=tuple(path for path in names_left if path not in names),
+        files=(*files, *_compare_unread(reference, row, names.keys() & names_left.keys())),
     )
+
+
+def _compare_unread(reference: Row, row: Row, both: Collection[str]) -> Iterator[tuple[str, FileComparison]]:
+    """Compare what both runs left, and at least one of them not as a file that could be read."""
+    one, other = ({unread.path: unread for unread in each.unread} for each in (reference, row))
+    for path in sorted((one.keys() | other.keys()) & set(both)):
+        words, sure = compare_unread(one.get(path), other.get(path))
+        if words:
+            result = Result.DIFFERENT if sure else Result.NOT_COMPARABLE
+            yield path, FileComparison("unread", result, 0, note=words)
 
 
 def _compare_output(path: str, reference: Path, folder: Path, tolerance: Tolerance | None) -> FileComparison:

@@ -195,6 +195,14 @@ def test_a_name_that_leads_out_of_the_folder_is_not_followed(make_run):
     assert [one.what for one in compare_runs(*runs).outputs] == ["its name leads out of the run's folder"]
 
 
+def test_links_count_by_where_they_lead(make_run):
+    runs = [make_run(name) for name in "abc"]
+    for (folder, _), target in zip(runs, ("1.pt", "2.pt", "1.pt"), strict=True):
+        (folder / "output" / "best.pt").symlink_to(target)
+    assert [one.what for one in compare_runs(*runs[:2]).outputs] == ["a link to 1.pt against a link to 2.pt"]
+    assert compare_runs(runs[0], runs[2]).same
+
+
 def test_suspects_of_both_are_listed_under_a_difference(make_run):
     suspects = (Suspect("os-entropy", "train.py:3", 2, ""),)
     a, b = make_run("a", metrics={"x": 1.0}, suspects=suspects), make_run("b", metrics={"x": 2.0})
