@@ -182,8 +182,13 @@ def choose_exit(verdict: Verdict) -> int:
             return DIFFERENT
 
 
-def judge_claim(inside: bool | None) -> Verdict | None:
-    """Judge a claimed value by whether the prediction band of other seeds holds it; ``None`` where there is no band."""
+def judge_claim(inside: bool | None, *, sparse: bool) -> Verdict | None:
+    """Judge a claimed value by whether the prediction band of other seeds holds it; ``None`` where there is no band.
+
+    ``sparse``: fewer than half of the seeds left a value, so that the band is not that of the seeds.
+    """
+    if sparse:
+        return Verdict.NOT_COMPARABLE
     if inside is None:
         return None
     return Verdict.CONSISTENT if inside else Verdict.DIFFERENT
