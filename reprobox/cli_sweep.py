@@ -35,7 +35,7 @@ def sweep_command(
     The image stays the same: each run gets its seed from outside. Seeds that were run before are not run again, so a
     sweep that was stopped goes on where it was. The spec's own seed is set against all the others.
     """
-    from reprobox.sweep_text import describe_seed_run, describe_summary
+    from reprobox.sweep_text import describe_seed_run, describe_summary, describe_unmeasured
     from reprobox.workflow import sweep_project
 
     project, settings = open_spec(spec, engine, python)
@@ -53,5 +53,7 @@ def sweep_command(
     else:
         for summary, picture in outcome.metrics:
             say(f"{describe_summary(summary, outcome.record.claimed_seed)}\npicture  {picture}")
+        for name in outcome.unmeasured:
+            say(describe_unmeasured(name, len(outcome.seeds)))
         say(f"record   {outcome.path}")
     raise typer.Exit(outcome.exit_status)

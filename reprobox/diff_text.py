@@ -80,7 +80,8 @@ def _describe_first(process: ProcessDiff) -> Iterator[str]:
 
 
 def _describe_random(random: RandomDifference) -> Iterator[str]:
-    yield f"random   {join_names(random.generators)}: another state from {describe_place(random.place)} on"
+    names = escape_unprintable(join_names(random.generators))
+    yield f"random   {names}: another state from {describe_place(random.place)} on"
 
 
 def describe_place(place: Place) -> str:
@@ -92,7 +93,7 @@ def describe_place(place: Place) -> str:
         case "mark":
             return f"step {place.step} of mark {source}"
         case kind:
-            return f"{kind} {place.step} of {source}"
+            return f"{escape_unprintable(kind)} {place.step} of {source}"
 
 
 def describe_first(diff: RunDiff) -> str:

@@ -21,10 +21,11 @@ _MOST_BYTES = 4 * 2**20
 _MOST_NAMES = 200
 _LONGEST_NAME = 100
 _DEEPEST = 4
-_NUMBER = rb"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?|nan|inf(?:inity)?)"
+_NUMBER = rb"[-+]?(?:\d++(?:\.\d*+)?(?:e[-+]?\d++)?|\.\d++(?:e[-+]?\d++)?|nan|inf(?:inity)?)"
 # A name, then = or :, then a number that neither goes on (a date, a time, a version) nor has a unit of time or size.
+# What repeats is possessive: the program that printed the text is not trusted, and nothing in it is tried twice.
 _PRINTED = re.compile(
-    rb"(?<![\w.])([a-z][\w./@-]{0,99})[ \t]?[=:][ \t]{0,4}("
+    rb"(?<![\w.])([a-z][\w./@-]{0,99}+)[ \t]?[=:][ \t]{0,4}("
     + _NUMBER
     + rb")(?!\w|\.\d|[:-]\w|/|[ ]?(?-i:s|ms|[kKMG]?i?B)\b)",
     re.IGNORECASE,

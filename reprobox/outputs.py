@@ -6,13 +6,27 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
 from reprobox.errors import UsageError
 from reprobox.records import OutputFile
+
+_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Something below ``/output`` that is neither a folder nor a file that could be read."""
+
+    path: str
+    what: str
+    """In words; of a link, where it leads."""
+    closed: bool
+    """Whether it holds what nobody has seen, so that two of them are not known to be the same."""
 
 
 def list_outputs(folder: Path) -> tuple[tuple[OutputFile, ...], tuple[str, ...]]:
@@ -27,9 +41,9 @@ def list_outputs(folder: Path) -> tuple[tuple[OutputFile, ...], tuple[str, ...]]
         warnings.append(f"output {path.relative_to(folder).as_posix()!r} was not read: {reason}")
 
     for path in walk_tree(folder, warn):
-        if path.is_dir() and not path.is_symlink():
-            continue
         try:
+            if stat.S_ISDIR(path.lstat().st_mode):
+                continue
             if _disarm(path):
                 name = path.relative_to(folder).as_posix()
                 warnings.append(f"output {name!r} ran as whoever owns it: that mode was taken away")
@@ -37,6 +51,63 @@ def list_outputs(folder: Path) -> tuple[tuple[OutputFile, ...], tuple[str, ...]]
         except OSError as exc:
             warn(path, exc.strerror or str(exc))
     return tuple(sorted(files, key=lambda file: file.path)), tuple(sorted(warnings))
+
+
+def list_unread(folder: Path, listed: Collection[str]) -> tuple[Unread, ...]:
+    """Return what a run left below ``folder`` beside the files that its record lists, sorted by path.
+
+    Links are not followed, and nothing but regular files is opened. Nothing where there is no such folder.
+    """
+    found: dict[str, Unread] = {}
+
+    def note(path: Path, reason: str) -> None:
+        name = path.relative_to(folder).as_posix()
+        found[name] = Unread(name, f"a folder that cannot be listed: {reason}", True)
+
+    for path in walk_tree(folder, note) if folder.is_dir() else ():
+        name = path.relative_to(folder).as_posix()
+        if name not in listed and (one := _look_at(path, name, folder)):
+            found[name] = one
+    return tuple(found[name] for name in sorted(found))
+
+
+def _look_at(path: Path, name: str, folder: Path) -> Unread | None:
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            return None
+        if stat.S_ISLNK(mode):
+            return Unread(name, f"a link to {_read_link(path, folder)}", False)
+        if not stat.S_ISREG(mode):
+            return Unread(name, _KINDS.get(stat.S_IFMT(mode), "no regular file"), False)
+        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+    except OSError as exc:
+        return Unread(name, f"it cannot be read: {exc.strerror or exc}", True)
+    return None
+
+
+def _read_link(path: Path, folder: Path) -> str:
+    """Return where a link leads, by the program's name for the folder: without a container it may see the real one."""
+    target, own = str(path.readlink()), f"{folder.absolute()}/"
+    return f"/output/{target.removeprefix(own)}" if target.startswith(own) else target
+
+
+def compare_unread(a: Unread | None, b: Unread | None) -> tuple[str, bool]:
+    """Return how two runs' outputs of one name differ, and whether that is known; "" where they do not.
+
+    ``None`` stands for a file that was read.
+    """
+    for one in (a, b):
+        if one and one.closed:
+            return one.what, False
+    words = [one.what if one else "a file" for one in (a, b)]
+    return (" against ".join(words) if words[0] != words[1] else "", True)
+
+
+def select_unread(declared: tuple[str, ...], found: tuple[Unread, ...]) -> tuple[Unread, ...]:
+    """Return those that a declared path, folder or glob matches; all of them where nothing is declared."""
+    wanted = {file.path for file in select_outputs(declared, tuple(OutputFile(one.path, "", 0) for one in found))}
+    return tuple(one for one in found if one.path in wanted)
 
 
 def _disarm(path: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from reprobox.contributions.agreement import MEANING, Comparison
 from reprobox.contributions.runs import compare_folders
 from reprobox.outcomes import JsonObject
+from reprobox.outputs import Unread, compare_unread, list_unread
 from reprobox.record_diff import Fact, compare_circumstances, compare_cpu_flags
 from reprobox.records import RunRecord, Suspect
 from reprobox.trace_diff import TraceComparison, compare_traces
@@ -161,11 +162,24 @@ def _rank(process: ProcessDiff, order: list[str]) -> tuple[int, bool]:
 
 def _compare_outputs(a: Run, b: Run) -> Iterator[OutputDiff]:
     known_a, known_b = ({file.path: file.sha256 for file in record.outputs} for _, record in (a, b))
-    for path in sorted(known_a.keys() | known_b.keys()):
-        if path not in known_a or path not in known_b:
-            yield OutputDiff(path, f"only in {'A' if path in known_a else 'B'}", same=False)
+    unread_a, unread_b = _list_unread(a, b)
+    left_a, left_b = known_a.keys() | unread_a.keys(), known_b.keys() | unread_b.keys()
+    for path in sorted(left_a | left_b):
+        if path not in left_a or path not in left_b:
+            yield OutputDiff(path, f"only in {'A' if path in left_a else 'B'}", same=False)
+        elif path in unread_a or path in unread_b:
+            words, _ = compare_unread(unread_a.get(path), unread_b.get(path))
+            yield from (OutputDiff(path, words, same=False),) if words else ()
         elif known_a[path] != known_b[path]:
             yield _compare_output(path, a[0] / "output", b[0] / "output")
+
+
+def _list_unread(a: Run, b: Run) -> list[dict[str, Unread]]:
+    """Return by path what both runs left beside files; of a run whose folder is gone nobody knows."""
+    if not all((folder / "output").is_dir() for folder, _ in (a, b)):
+        return [{}, {}]
+    listed = [({file.path for file in record.outputs}, folder / "output") for folder, record in (a, b)]
+    return [{one.path: one for one in list_unread(folder, paths)} for paths, folder in listed]
 
 
 def _compare_output(path: str, a: Path, b: Path) -> OutputDiff:

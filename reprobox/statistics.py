@@ -64,8 +64,12 @@ def summarize(values: Sequence[float], level: float = 0.95) -> Spread:
     """Return the spread of at least one finite value."""
     n = len(values)
     ordered = sorted(values)
-    mean = fmean(ordered)
-    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in ordered) / (n - 1)) if n > 1 else None
+    if ordered[0] == ordered[-1]:
+        # Rounding would make a mean beside them, and a spread of it.
+        mean, sd = ordered[0], 0.0 if n > 1 else None
+    else:
+        mean = fmean(ordered)
+        sd = math.sqrt(math.fsum((value - mean) ** 2 for value in ordered) / (n - 1))
     low, middle, high = quantiles(ordered, n=4, method="inclusive") if n > 1 else (ordered[0],) * 3
     return Spread(
         n=n,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -65,7 +66,7 @@ def rank_suspects(records: Sequence[RunRecord], sources: Mapping[str, str] | Non
         known = best.get((one.kind, one.where))
         if known is None or (one.weight, one.count) > (known.weight, known.count):
             best[one.kind, one.where] = one
-    return tuple(sorted(best.values(), key=lambda one: (-one.weight, one.kind, _sort_place(one.where), -one.count)))
+    return tuple(sorted(best.values(), key=lambda one: (-one.weight, one.kind, _split_place(one.where), -one.count)))
 
 
 @cache
@@ -158,8 +159,8 @@ def _are_hashes_random(records: Iterable[RunRecord]) -> bool:
 
 
 def _is_settled(where: str, sources: Mapping[str, str]) -> bool:
-    path, _, line = where.rpartition(":")
-    return path in sources and line.isdigit() and is_order_settled(sources[path], int(line))
+    path, line = _split_place(where)
+    return line > 0 and path in sources and is_order_settled(sources[path], line)
 
 
 def _find_difference(records: Sequence[RunRecord]) -> str:
@@ -180,6 +181,7 @@ def _find_difference(records: Sequence[RunRecord]) -> str:
     )
 
 
-def _sort_place(where: str) -> tuple[str, int]:
+def _split_place(where: str) -> tuple[str, int]:
+    """Return file and line; the program that ran there is not trusted, and what is no line is 0 with the whole text."""
     path, _, line = where.rpartition(":")
-    return (path, int(line)) if line.isdigit() else (where, 0)
+    return (path, int(line)) if re.fullmatch("[0-9]{1,9}", line) else (where, 0)

@@ -67,6 +67,18 @@ class MetricSummary:
     spread: Spread
     claim: Claim | None
     """The claimed seed's value among them; ``None`` where its run has no such metric."""
+    lacking: tuple[int, ...] = ()
+    """The other seeds that left no such value: their runs failed, or what they computed is no number any more."""
+
+    @property
+    def seeds(self) -> int:
+        """How many other seeds there are, with such a value or without."""
+        return len(self.values) + len(self.lacking)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether fewer than half of the seeds left a value, so that those that did stand for nothing."""
+        return 2 * len(self.values) < self.seeds
 
 
 def sweep_id(image_digest: str, *, gpu: bool) -> str:
@@ -105,7 +117,8 @@ def summarize_metric(record: SweepRecord, name: str, seeds: Iterable[int]) -> Me
     spread = summarize(numbers)
     claimed = record.find(record.claimed_seed)
     value = claimed.metrics.get(name) if claimed else None
-    return MetricSummary(name, values, spread, None if value is None else place_claim(value, numbers, spread))
+    claim = None if value is None else place_claim(value, numbers, spread)
+    return MetricSummary(name, values, spread, claim, tuple(sorted(wanted - {seed for seed, _ in values})))
 
 
 def write_sweep(path: Path, record: SweepRecord) -> None:

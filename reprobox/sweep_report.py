@@ -29,6 +29,8 @@ class SweepOutcome:
     """Those that the statistics are of."""
     metrics: tuple[tuple[MetricSummary, Path], ...]
     """Each with its picture."""
+    unmeasured: tuple[str, ...] = ()
+    """Metrics that the claimed seed left, and no other."""
 
     @property
     def failed(self) -> tuple[int, ...]:
@@ -53,11 +55,13 @@ class SweepOutcome:
                     **asdict(summary.spread),
                     "values": {str(seed): value for seed, value in summary.values},
                     "claim": asdict(summary.claim) if summary.claim else None,
-                    "verdict": judge_claim(summary.claim.inside) if summary.claim else None,
+                    "verdict": judge_claim(summary.claim.inside, sparse=summary.sparse) if summary.claim else None,
+                    "lacking": list(summary.lacking),
                     "picture": str(picture),
                 }
                 for summary, picture in self.metrics
             },
+            "unmeasured": list(self.unmeasured),
         }
 
 
@@ -67,13 +71,15 @@ def conclude_sweep(path: Path, record: SweepRecord, seeds: int, metric: str) -> 
     names = (metric,) if metric else list_metrics(record)[:_MOST_METRICS]
     summaries = [summary for name in names if (summary := summarize_metric(record, name, chosen)) is not None]
     drawn = tuple((summary, _draw(path, summary, record)) for summary in summaries)
-    return SweepOutcome(path, record, chosen, drawn)
+    found = {summary.name for summary in summaries}
+    return SweepOutcome(path, record, chosen, drawn, tuple(name for name in names if name not in found))
 
 
 def _draw(path: Path, summary: MetricSummary, record: SweepRecord) -> Path:
     # The name is the program's.
     safe = re.sub(r"[^\w.-]", "_", summary.name, flags=re.ASCII)[:60]
     target = path.with_name(f"{path.stem}-{safe}.svg")
-    title = f"{record.name}: {summary.name} over {summary.spread.n} seeds"
+    some = f"{summary.spread.n} of " if summary.lacking else ""
+    title = f"{record.name}: {summary.name} over {some}{summary.seeds} seeds"
     write_atomic(target, fill_template("sweep.svg.j2", title=title, picture=draw_picture(summary, record.claimed_seed)))
     return target

@@ -8,9 +8,10 @@ from reprobox.plot import draw_lines, format_value
 from reprobox.statistics import Claim, Interval
 from reprobox.streams import escape_unprintable
 from reprobox.sweep import MetricSummary, SeedRun
-from reprobox.verdict import judge_claim
+from reprobox.verdict import Verdict, judge_claim
 
 _MOST_METRICS = 4
+_TOO_FEW = "fewer than half of the other seeds left such a value"
 
 
 def describe_seed_run(run: SeedRun, metric: str, known: bool) -> str:
@@ -30,6 +31,7 @@ def describe_summary(summary: MetricSummary, claimed_seed: int) -> str:
     bars, marks = draw_lines(summary)
     lines = [
         f"metric   {escape_unprintable(summary.name)}: {spread.n} seeds, the claimed one apart",
+        *_describe_lacking(len(summary.lacking), summary.seeds),
         f"spread   {middle}" + ("" if spread.sd is None else f"   sd {format_value(spread.sd)}"),
         *_describe_interval("mean", spread.mean_interval, "95 % interval of the mean, if values are normal"),
         *_describe_interval(
@@ -42,6 +44,21 @@ def describe_summary(summary: MetricSummary, claimed_seed: int) -> str:
         *_describe_claim(summary, claimed_seed),
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def describe_unmeasured(name: str, seeds: int) -> str:
+    """Return what is to say of a metric that the claimed seed left, and no other."""
+    lines = (
+        f"metric   {escape_unprintable(name)}: only the claimed seed left such a value",
+        *_describe_lacking(seeds, seeds),
+        f"verdict  {Verdict.NOT_COMPARABLE} — {_TOO_FEW}",
+    )
+    return "\n".join(lines)
+
+
+def _describe_lacking(lacking: int, seeds: int) -> Iterator[str]:
+    if lacking:
+        yield f"note     {lacking} of {seeds} seeds left no such value: they failed, or theirs is no number any more"
 
 
 def _describe_interval(name: str, interval: Interval | None, what: str) -> Iterator[str]:
@@ -60,7 +77,10 @@ def _describe_claim(summary: MetricSummary, seed: int) -> Iterator[str]:
     place = f"above {claim.below}, below {claim.above} of {spread.n}"
     deviations = "" if claim.deviations is None else f", {claim.deviations:+.2f} sd from the mean"
     yield f"claimed  seed {seed}: {format_value(claim.value)}, {place}{deviations}{_describe_band(claim)}"
-    if verdict := judge_claim(claim.inside):
+    verdict = judge_claim(claim.inside, sparse=summary.sparse)
+    if summary.sparse:
+        yield f"verdict  {verdict} — {_TOO_FEW}"
+    elif verdict:
         which = "inside" if claim.inside else "outside"
         yield f"verdict  {verdict} — the claimed value lies {which} the other seeds' prediction band"
 

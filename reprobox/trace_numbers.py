@@ -79,8 +79,10 @@ def measure_distance(a: Tensor, b: Tensor) -> Distance | None:
 def decode_sample(dtype: str, sample: bytes) -> Sequence[Number] | None:
     """Return the numbers of a sample; ``None`` for a type whose values are no numbers."""
     if dtype == "bfloat16":
+        if len(sample) % 2:
+            return None
         # The upper half of a float32.
-        sample = b"".join(b"\0\0" + sample[start : start + 2] for start in range(0, len(sample) - 1, 2))
+        sample = b"".join(b"\0\0" + sample[start : start + 2] for start in range(0, len(sample), 2))
         dtype = "float32"
     code = _FORMATS.get(dtype)
     if code is None or len(sample) % struct.calcsize("<" + code):

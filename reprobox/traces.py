@@ -14,6 +14,8 @@ _MOST_TRACES = 2000
 _LARGEST_LINE = 16 * 2**20
 """Bytes; a step of a model with ten thousand tensors."""
 _LONGEST_TEXT = 300
+_LARGEST_LENGTH = 2**63
+"""Of an array along one axis, and of a loop: Python does not write out numbers of any length."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def parse_event(line: bytes) -> Event | None:
     return Event(
         kind=_cut(data["kind"]),
         source=_cut(data.get("source")),
-        step=step if type(step) is int else 0,
+        step=step if type(step) is int and 0 <= step < _LARGEST_LENGTH else 0,
         rng={_cut(name): _cut(state) for name, state in rng.items()} if isinstance(rng, dict) else {},
         tensors=tuple(one for one in parsed if one is not None),
     )
@@ -139,12 +141,17 @@ def _parse_tensor(data: object) -> Tensor | None:
     return Tensor(
         name=_cut(data.get("name")),
         dtype=_cut(data.get("dtype")),
-        shape=tuple(one for one in shape[:64] if type(one) is int) if isinstance(shape, list) else (),
+        shape=_parse_shape(shape),
         hash=_cut(data.get("hash")),
         sample=sample,
         sum=total if type(total) is float else None,
         text=_cut(data.get("text")),
     )
+
+
+def _parse_shape(data: object) -> tuple[int, ...]:
+    lengths = data[:64] if isinstance(data, list) else []
+    return tuple(one for one in lengths if type(one) is int and 0 <= one < _LARGEST_LENGTH)
 
 
 def _parse_object(line: bytes) -> dict[str, object] | None:

@@ -160,7 +160,7 @@ def decide(
         reason = f"the results differ, and so does what they come from: {'; '.join(map(str, obstacles))}"
         return Judgement(Verdict.NOT_COMPARABLE, runs, agreeing, reason)
     if all(one.identical or one.unreadable for one in comparisons):
-        reason = "the bytes differ in files that cannot be read"
+        reason = "nothing is known to differ but what cannot be read"
         return Judgement(Verdict.NOT_COMPARABLE, runs, agreeing, reason)
     return Judgement(Verdict.DIFFERENT, runs, agreeing, _describe_disagreement(runs, agreeing, first))
 
@@ -182,8 +182,13 @@ def choose_exit(verdict: Verdict) -> int:
             return DIFFERENT
 
 
-def judge_claim(inside: bool | None) -> Verdict | None:
-    """Judge a claimed value by whether the prediction band of other seeds holds it; ``None`` where there is no band."""
+def judge_claim(inside: bool | None, *, sparse: bool) -> Verdict | None:
+    """Judge a claimed value by whether the prediction band of other seeds holds it; ``None`` where there is no band.
+
+    ``sparse``: fewer than half of the seeds left a value, so that the band is not that of the seeds.
+    """
+    if sparse:
+        return Verdict.NOT_COMPARABLE
     if inside is None:
         return None
     return Verdict.CONSISTENT if inside else Verdict.DIFFERENT

@@ -10,6 +10,7 @@ from pathlib import Path
 from reprobox.compare.model import Tolerance
 from reprobox.contributions.agreement import MEANING, Comparison
 from reprobox.errors import UsageError
+from reprobox.outputs import Unread
 from reprobox.pins import Promise
 from reprobox.records import RunRecord
 from reprobox.suspects import RankedSuspect
@@ -54,6 +55,8 @@ class Row:
     """Path and sha256 of what is compared."""
     off: bool = False
     """Whether it ran at level ``off``, for its time only."""
+    unread: tuple[Unread, ...] = ()
+    """What else it left where outputs are compared: links, pipes, files that cannot be read."""
 
     @property
     def digest(self) -> str:
@@ -137,6 +140,7 @@ def _row_to_json(row: Row) -> JsonObject:
         "exit_code": row.record.exit_code,
         "metrics": row.record.metrics,
         "outputs": dict(row.outputs),
+        "unread": {one.path: one.what for one in row.unread},
         "digest": row.digest,
     }
 

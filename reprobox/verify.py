@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from reprobox.compare import FileComparison, Result, Tolerance, compare_files
 from reprobox.contributions.agreement import Comparison, describe_comparison, find_least
@@ -17,7 +18,7 @@ from reprobox.engines.base import Runner
 from reprobox.errors import Interrupted, ReproboxError, UsageError
 from reprobox.files import write_atomic
 from reprobox.fleet import Ran, run_fleet
-from reprobox.outputs import select_outputs
+from reprobox.outputs import Unread, compare_unread, list_unread, select_outputs, select_unread
 from reprobox.pins import Promise
 from reprobox.record_text import find_run
 from reprobox.records import OutputFile, RunRecord
@@ -27,6 +28,9 @@ from reprobox.static_suspects import read_sources
 from reprobox.suspects import RankedSuspect, rank_suspects
 from reprobox.verdict import Cost, Judgement, RunComparison, Verdict, decide, find_obstacles
 from reprobox.verification import Row, Verification, digest_outputs
+
+T = TypeVar("T")
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def verify_runs(
         verification = session.conclude()
     except BaseException as exc:
         session.ended_by = exc
-        with suppress(OSError):
+        with suppress(Exception):  # what ended it is what is told
             session.keep(session.conclude())
         raise
     try:
@@ -79,6 +83,7 @@ class _Session:
         self._on_row = on_row
         self._rows: dict[int, Row] = {}
         self._path = _choose_path(request.folder, request.started)
+        self._failures: dict[str, str] = {}
         self.ended_by: BaseException | None = None
 
     def plan_runs(self) -> tuple[RunRequest, ...]:
@@ -92,7 +97,8 @@ class _Session:
         folder, record = ran
         each = 1 if self._request.off is None else 2
         off = number % each == 1
-        row = Row(number // each + 1, folder, record, self._list_outputs(record), off)
+        unread = () if off else self._list_unread(ran)
+        row = Row(number // each + 1, folder, record, self._list_outputs(record), off, unread)
         self._rows[number] = row
         self._on_row(row)
         return off or not is_failed(record)
@@ -103,8 +109,12 @@ class _Session:
         ordered = [self._rows[number] for number in sorted(self._rows)]
         rows = tuple(row for row in ordered if not row.off)
         judgement, comparisons = self._judge(rows)
-        contributions = self._compare_contributions(rows) if comparisons else ()
         parted = judgement.verdict in (Verdict.DIFFERENT, Verdict.NOT_COMPARABLE)
+        traced = parted and request.run.trace
+        contributions = self._attempt("contributions", lambda: self._compare_contributions(rows, comparisons)) or ()
+        first_step = self._attempt("first step", lambda: self._find_first_step(rows, comparisons)) if traced else ""
+        suspects = self._attempt("suspects", lambda: self._rank_suspects(rows)) if parted else ()
+        notes = (*self._list_notes(rows), *_describe_contributions(contributions))
         return Verification(
             id=self._path.stem,
             path=self._path,
@@ -116,14 +126,24 @@ class _Session:
             judgement=judgement,
             comparisons=comparisons,
             first_stage=self._find_first_stage(comparisons) if parted else "",
-            first_step=self._find_first_step(rows, comparisons) if parted and request.run.trace else "",
-            suspects=self._rank_suspects(rows) if parted else (),
-            notes=(*self._list_notes(rows), *_describe_contributions(contributions)),
+            first_step=first_step or "",
+            suspects=suspects or (),
+            notes=(*notes, *self._failures.values()),
             cost=_measure_cost(ordered),
             cpu=request.run.plan.cpu,
             promises=request.promises,
             contributions=contributions,
         )
+
+    def _attempt(self, what: str, find: Callable[[], T]) -> T | None:
+        """Return what helps to read the verdict; a mistake there is a note, and throws no hours of runs away."""
+        try:
+            return find()
+        except Exception as exc:
+            self._failures[what] = (
+                f"{what}: could not be found out, by a mistake in reprobox: {type(exc).__name__}: {exc}"
+            )
+            return None
 
     def keep(self, verification: Verification) -> None:
         """Write it beside the runs."""
@@ -150,10 +170,18 @@ class _Session:
         if self._request.reference is None:
             return rows[0], rows[1:]
         folder, record = self._request.reference
-        return Row(0, folder, record, self._list_outputs(record)), rows
+        reference = Row(0, folder, record, self._list_outputs(record), unread=self._list_unread((folder, record)))
+        # Of a run whose folder is gone nobody knows what it left beside files.
+        known = (folder / "output").is_dir()
+        return reference, rows if known else tuple(replace(row, unread=()) for row in rows)
 
     def _list_outputs(self, record: RunRecord) -> tuple[tuple[str, str], ...]:
         return tuple((file.path, file.sha256) for file in select_outputs(self._declared, record.outputs))
+
+    def _list_unread(self, ran: Ran) -> tuple[Unread, ...]:
+        folder, record = ran
+        found = list_unread(folder / "output", {file.path for file in record.outputs})
+        return select_unread(self._declared, found)
 
     @property
     def _declared(self) -> tuple[str, ...]:
@@ -176,7 +204,11 @@ class _Session:
                 return describe_first(compare_runs((reference.folder, reference.record), (row.folder, row.record)))
         return ""
 
-    def _compare_contributions(self, rows: tuple[Row, ...]) -> tuple[tuple[str, Comparison], ...]:
+    def _compare_contributions(
+        self, rows: tuple[Row, ...], comparisons: tuple[RunComparison, ...]
+    ) -> tuple[tuple[str, Comparison], ...]:
+        if not comparisons:
+            return ()
         reference, others = self._choose_reference(rows)
         found = [(row.record.id, compare_folders(reference.folder / "output", row.folder / "output")) for row in others]
         return tuple((run, one) for run, one in found if one is not None)
@@ -193,8 +225,12 @@ class _Session:
             path for row in rows for path, _ in row.outputs
         }
         if left_out:
-            names = ", ".join(sorted(left_out)[:3])
+            names = ", ".join(sorted(left_out)[:_MOST_NAMED])
             notes.append(f"not compared, since the spec's outputs do not name them: {names}")
+        if unread := {one.path: one.what for row in rows for one in row.unread}:
+            shown = [f"{path} ({what})" for path, what in sorted(unread.items())[:_MOST_NAMED]]
+            more = f" and {len(unread) - len(shown)} more" if len(unread) > len(shown) else ""
+            notes.append(f"not read, since they are no files that can be: {', '.join(shown)}{more}")
         if self._request.reference and rows:
             one, other = self._request.reference[1].host, rows[0].record.host
             if one.cpu_model != other.cpu_model:
@@ -245,6 +281,8 @@ def _describe_end(rows: tuple[Row, ...], failed: Row | None, ended_by: BaseExcep
     done = sum(not is_failed(row.record) for row in rows)
     if failed is None and isinstance(ended_by, ReproboxError) and not isinstance(ended_by, Interrupted):
         reason = f"ended after {done} of {wanted} runs: {ended_by.message}"
+    elif failed is None and isinstance(ended_by, Exception) and not isinstance(ended_by, Interrupted):
+        reason = f"ended after {done} of {wanted} runs by a mistake in reprobox: {type(ended_by).__name__}: {ended_by}"
     elif failed is None:
         reason = f"interrupted after {done} of {wanted} runs"
     elif any(stage.timed_out for stage in failed.record.stages):
@@ -260,12 +298,25 @@ def compare_rows(reference: Row, row: Row, tolerance: Tolerance | None) -> RunCo
     """Compare what a run left with what the reference left, file by file."""
     known, left = dict(reference.outputs), dict(row.outputs)
     both = [path for path in known if path in left and known[path] != left[path]]
+    files = [(path, _compare_output(path, reference.folder, row.folder, tolerance)) for path in both]
+    names = dict.fromkeys((*known, *(one.path for one in reference.unread)))
+    names_left = dict.fromkeys((*left, *(one.path for one in row.unread)))
     return RunComparison(
         run=row.record.id,
-        missing=tuple(path for path in known if path not in left),
-        added=tuple(path for path in left if path not in known),
-        files=tuple((path, _compare_output(path, reference.folder, row.folder, tolerance)) for path in both),
+        missing=tuple(path for path in names if path not in names_left),
+        added=tuple(path for path in names_left if path not in names),
+        files=(*files, *_compare_unread(reference, row, names.keys() & names_left.keys())),
     )
+
+
+def _compare_unread(reference: Row, row: Row, both: Collection[str]) -> Iterator[tuple[str, FileComparison]]:
+    """Compare what both runs left, and at least one of them not as a file that could be read."""
+    one, other = ({unread.path: unread for unread in each.unread} for each in (reference, row))
+    for path in sorted((one.keys() | other.keys()) & set(both)):
+        words, sure = compare_unread(one.get(path), other.get(path))
+        if words:
+            result = Result.DIFFERENT if sure else Result.NOT_COMPARABLE
+            yield path, FileComparison("unread", result, 0, note=words)
 
 
 def _compare_output(path: str, reference: Path, folder: Path, tolerance: Tolerance | None) -> FileComparison:

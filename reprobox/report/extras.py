@@ -67,7 +67,7 @@ def _describe_metric(summary: MetricSummary, sweep: SweepRecord) -> SweptMetric:
         band_low=band.low if band else None,
         band_high=band.high if band else None,
         claimed=claim.value if claim else None,
-        inside=claim.inside if claim else None,
+        inside=claim.inside if claim and not summary.sparse else None,
         values=tuple(SeedValue(seed, value) for seed, value in summary.values),
     )
 

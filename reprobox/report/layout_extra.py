@@ -78,7 +78,8 @@ def _lay_out_sweep(reader: Reader) -> Iterator[Block]:
         return
     yield reader.table("sweep", "extra.sweep.metrics", _SWEEP, "extra.sweep")
     for metric in sweep["metrics"]:
-        title = reader.language["title.sweep_picture"].format(metric=metric["name"], n=metric["n"])
+        key = "title.sweep_picture" if metric["n"] == sweep["seeds"] else "title.sweep_picture_of_some"
+        title = reader.language[key].format(metric=metric["name"], n=metric["n"], seeds=sweep["seeds"])
         caption = reader.language["caption.sweep"].format(seed=sweep["claimed_seed"])
         yield Spread(title, reader.source("extra.sweep"), draw_strip(metric), caption)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -71,6 +72,29 @@ def test_neither_a_link_nor_a_pipe_is_read(run, tmp_path):
 def test_only_the_end_of_a_long_log_is_read(run):
     (run / "log.txt").write_bytes(b"early=1 " + b"x" * 5_000_000 + b" late=2")
     assert read_metrics(run) == {"late": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("start", "repeated", "end"),
+    [
+        ("a=", "1", "x"),
+        ("a=0.", "1", "x"),
+        ("a=1e", "1", "x"),
+        ("a=", "1.", "x"),
+        ("a=", "1e", "x"),
+        ("", "a=", ""),
+        ("", "a", ""),
+        ("", "a-", ""),
+        ("", "--", ""),
+        ("", "a    ", ""),
+        ("a-" * 49 + "a=", "1", "x"),
+    ],
+)
+def test_what_a_program_prints_to_be_slow_to_read_is_read_in_time(start, repeated, end):
+    text = f"{start}{repeated * (2**20 // len(repeated))}{end}"
+    began = time.process_time()
+    assert not list(find_printed(text.encode()))
+    assert time.process_time() - began < 5
 
 
 @settings(max_examples=200, deadline=None)

@@ -14,8 +14,10 @@ from reprobox.report.check import check_report
 from reprobox.report.checklist import ITEMS
 from reprobox.report.json_text import format_report, report_to_json
 from reprobox.report.lang import load_language
+from reprobox.report.layout import lay_out
 from reprobox.report.make import make_report
 from reprobox.report.model import Git
+from reprobox.report.render import format_html
 from reprobox.report.sbom import format_sbom
 from reprobox.report.sources import Evidence
 from reprobox.report.values import Answer, Heading, Origin
@@ -279,6 +281,14 @@ class TestExtras:
         metric = to_json(make_sources())["extra"]["sweep"]["metrics"][0]
         assert 32 not in {one["seed"] for one in metric["values"]}
         assert (metric["n"], metric["claimed"]) == (9, 13.0)
+
+    def test_where_most_seeds_left_no_value_no_claim_lies_among_them(self):
+        sweep = make_sources().sweep
+        runs = tuple(replace(run, metrics={}) if 4 < run.seed < 32 else run for run in sweep.runs)
+        sources = make_sources(sweep=replace(sweep, runs=runs))
+        metric = to_json(sources)["extra"]["sweep"]["metrics"][0]
+        assert (metric["n"], metric["inside"]) == (4, None)
+        assert "rmse over 4 of 9 seeds" in format_html(lay_out(make_report(sources), ENGLISH), ENGLISH)
 
     def test_without_repetitions_nothing_is_said_of_them(self):
         sources = make_sources(verification=None, sweep=None, sweep_file=None)

@@ -195,6 +195,14 @@ def test_a_name_that_leads_out_of_the_folder_is_not_followed(make_run):
     assert [one.what for one in compare_runs(*runs).outputs] == ["its name leads out of the run's folder"]
 
 
+def test_links_count_by_where_they_lead(make_run):
+    runs = [make_run(name) for name in "abc"]
+    for (folder, _), target in zip(runs, ("1.pt", "2.pt", "1.pt"), strict=True):
+        (folder / "output" / "best.pt").symlink_to(target)
+    assert [one.what for one in compare_runs(*runs[:2]).outputs] == ["a link to 1.pt against a link to 2.pt"]
+    assert compare_runs(runs[0], runs[2]).same
+
+
 def test_suspects_of_both_are_listed_under_a_difference(make_run):
     suspects = (Suspect("os-entropy", "train.py:3", 2, ""),)
     a, b = make_run("a", metrics={"x": 1.0}, suspects=suspects), make_run("b", metrics={"x": 2.0})
@@ -209,6 +217,19 @@ def test_what_a_run_wrote_does_not_reach_the_terminal_as_it_is(make_run):
     ]
     text = describe_diff(compare_runs(make_run("a", [(MAIN, lines)]), make_run("b", [(MAIN, other)])))
     assert "\x1b" not in text
+
+
+def test_a_name_in_a_trace_does_not_reach_the_terminal_as_it_is(make_run):
+    name = "py\x1b[2J\nverdict  the same results"
+    runs = []
+    for number in (1, 2):
+        lines = [event(name, name, 1, tensor("x", number, shape=[10**4000, 10**4000]), **{name: str(number)})]
+        runs.append(make_run(str(number), [({"stage": name, "identity": [name]}, lines)]))
+    diff = compare_runs(*runs)
+    text = describe_diff(diff)
+    assert "random   py\\x1b[2J\\nverdict  the same results: another state from py\\x1b" in text
+    assert all(one.isprintable() for one in text.replace("\n", "") + describe_first(diff))
+    assert "\nverdict  the same results" not in text
 
 
 def test_the_command_says_by_its_exit_code_whether_they_differ(make_run, tmp_path, monkeypatch):

@@ -98,6 +98,13 @@ def test_a_claim_within_the_band_and_one_beyond():
     assert round(lucky.band_deviations, 2) == 2.08
 
 
+@pytest.mark.parametrize("n", range(2, 40))
+def test_equal_values_have_no_spread_by_rounding(n):
+    spread = summarize([0.7] * n)
+    assert (spread.mean, spread.sd, spread.prediction_band.low, spread.prediction_band.high) == (0.7, 0.0, 0.7, 0.7)
+    assert place_claim(0.7, [0.7] * n, spread).deviations is None
+
+
 def test_values_that_are_all_the_same_leave_a_band_of_no_width():
     spread = summarize([0.5] * 5)
     assert (spread.sd, spread.prediction_band.low, spread.prediction_band.high) == (0.0, 0.5, 0.5)

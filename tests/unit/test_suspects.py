@@ -73,6 +73,12 @@ def test_a_sorted_listing_is_none_and_another_is_one():
     assert len(rank_suspects(make_runs(*noted))) == 2
 
 
+@pytest.mark.parametrize("line", ["²", "٣", "9" * 5000, "", "-1"])
+def test_a_place_that_has_no_line_is_shown_as_it_is(line):
+    noted = ("listing-order", f"train.py:{line}", 1, ".")
+    assert rank_kinds(make_runs(noted), {"train.py": "a = sorted(os.listdir('.'))\n"}) == [noted[:2]]
+
+
 def test_seeding_with_one_number_in_every_run_is_none():
     assert rank_suspects(make_runs(("reseeded", "train.py:1", 1, "random.seed(1)"))) == ()
     assert len(rank_suspects(make_runs(("reseeded", "train.py:1", 1, "random.seed(1)"), runs=1))) == 1

@@ -32,7 +32,7 @@ from reprobox.sweep import (
 )
 from reprobox.sweep_report import conclude_sweep
 from reprobox.sweep_runs import check_level, reseed_request
-from reprobox.sweep_text import describe_seed_run, describe_summary
+from reprobox.sweep_text import describe_seed_run, describe_summary, describe_unmeasured
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -153,6 +153,46 @@ def test_the_text_says_what_a_reader_needs():
     assert "above 4, below 25 of 30" in text
     assert "inside the band of ±2.08 sd" in text
     assert "verdict  CONSISTENT — the claimed value lies inside" in text
+
+
+def diverged(left, count=30):
+    """A sweep whose first ``left`` seeds left a loss; for the others it was no number any more."""
+    seeds = choose_seeds(32, count)
+    runs = [seed_run(seed, **({"loss": 0.5 + seed / 1000} if seed <= left else {})) for seed in seeds]
+    return make_sweep(*runs, seed_run(32, loss=0.505))
+
+
+def test_seeds_that_left_no_value_are_counted_and_no_claim_is_consistent_with_a_minority(tmp_path):
+    outcome = conclude_sweep(tmp_path / "abc.json", diverged(10), 30, "")
+    ((summary, picture),) = outcome.metrics
+    text = describe_summary(summary, 32)
+    assert "metric   loss: 10 seeds, the claimed one apart\nnote     20 of 30 seeds left no such value" in text
+    assert "verdict  NOT COMPARABLE — fewer than half of the other seeds left such a value" in text
+    found = outcome.to_json()["metrics"]["loss"]
+    assert (found["verdict"], found["lacking"]) == ("NOT COMPARABLE", list(range(11, 31)))
+    assert "digits: loss over 10 of 30 seeds" in picture.read_text()
+
+
+@pytest.mark.parametrize(("left", "verdict"), [(1, "NOT COMPARABLE"), (14, "NOT COMPARABLE"), (15, "CONSISTENT")])
+def test_half_of_the_seeds_make_a_band(tmp_path, left, verdict):
+    outcome = conclude_sweep(tmp_path / "abc.json", diverged(left), 30, "loss")
+    assert outcome.to_json()["metrics"]["loss"]["verdict"] == verdict
+    assert f"verdict  {verdict} — " in describe_summary(outcome.metrics[0][0], 32)
+
+
+def test_a_metric_that_only_the_claimed_seed_has_is_told(tmp_path):
+    outcome = conclude_sweep(tmp_path / "abc.json", diverged(0), 30, "loss")
+    assert (outcome.metrics, outcome.to_json()["unmeasured"]) == ((), ["loss"])
+    text = describe_unmeasured("lo\x1bss", 30)
+    assert text.startswith("metric   lo\\x1bss: only the claimed seed left such a value\nnote     30 of 30 seeds")
+    assert "verdict  NOT COMPARABLE" in text
+
+
+def test_equal_seeds_are_equal_whatever_their_number(tmp_path):
+    record = make_sweep(*(seed_run(seed, x=0.7) for seed in (1, 2, 3, 32)))
+    text = describe_summary(summarize_metric(record, "x", (1, 2, 3)), 32)
+    assert "every seed gave 0.7" in text
+    assert "sd from the mean" not in text
 
 
 def test_a_picked_seed_is_outside():

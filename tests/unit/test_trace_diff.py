@@ -196,6 +196,22 @@ def test_bfloat16_is_half_a_float32():
     assert measured("bfloat16", "H", [0x3F80], [0x3F82]).max_ulp == 2
 
 
+def test_a_sample_that_ends_within_a_number_is_not_measured():
+    for dtype in ("bfloat16", "float16", "float32"):
+        assert measure_distance(*(Tensor("x", dtype, (2,), text, text.encode() * 3) for text in "ab")) is None
+    assert measure_distance(*(Tensor("x", "bfloat16", (2,), "", sample) for sample in (b"abc", b"ab"))) is None
+
+
+def test_lengths_that_no_array_has_are_left_out():
+    line = json.dumps(
+        {"kind": "mark", "step": 10**4000, "tensors": [tensor("x", shape=[10**4000, -1, 2**63, 7, True])]}
+    )
+    found = parse_event(line.encode())
+    assert (found.step, found.tensors[0].shape) == (0, (7,))
+    longest = parse_event(event("mark", "x", 1, tensor("x", shape=[2**63 - 1] * 100))).tensors[0]
+    assert str(longest.size)
+
+
 def test_integers_have_no_ulp():
     found = measured("int64", "q", [3, 5], [3, 15])
     assert (found.max_abs, found.max_rel, found.max_ulp) == (10.0, 10 / 15, None)

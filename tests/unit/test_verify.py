@@ -15,6 +15,7 @@ from reprobox.compare.model import Tolerance
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import EngineError, Interrupted, UsageError
 from reprobox.lock import ArchiveBase, Lock, PythonTarget
+from reprobox.outputs import Unread
 from reprobox.pins import list_promises
 from reprobox.plan import make_plan
 from reprobox.records import format_record
@@ -62,7 +63,7 @@ def writing(name, *texts):
 def verify(tmp_path):
     base, python = ArchiveBase("root.tar", "0" * 64), PythonTarget("3.11.2", "/usr/bin/python3.11", "2.36")
 
-    def run(program, spec=COMMAND, engines=1, off=False, **settings):
+    def run(program, spec=COMMAND, engines=1, off=False, trace=False, **settings):
         parsed = parse_spec(SPEC + spec, "spec.yaml", None)
         plan = make_plan(parsed, Lock("1", 1, "", (), base, python, (), ()), ())
         request = RunRequest(
@@ -78,6 +79,7 @@ def verify(tmp_path):
             caller=(1000, 1000),
             host=HOST,
             started=NOW,
+            trace=trace,
         )
         usual = {"runs": 3, "tolerance": None, "reference": None, "folder": tmp_path / "verify", "started": NOW}
         wanted = VerifyRequest(run=request, off=replace(request, image="off") if off else None, **{**usual, **settings})
@@ -226,6 +228,96 @@ def test_a_record_that_cannot_be_written_hides_no_verdict(verify, tmp_path):
     done = verify(writing("m.json", "1"))
     assert done.found.judgement.verdict is Verdict.IDENTICAL
     assert "note     this could not be kept in " in done.text
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """A function: what breaks when it is called in ``reprobox.verify``."""
+
+    def fail(*_, **__):
+        raise ValueError("Exceeds the limit (4300 digits)")
+
+    return lambda name: monkeypatch.setattr(f"reprobox.verify.{name}", fail)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("compare_runs", "first step"), ("rank_suspects", "suspects"), ("compare_folders", "contributions")],
+)
+def test_what_cannot_be_found_out_about_a_difference_hides_no_verdict(verify, broken, name, what):
+    broken(name)
+    done = verify(writing("m.json", "1", "2"), trace=True)
+    assert done.found.judgement.verdict is Verdict.DIFFERENT
+    assert "m.json: different, read as json" in done.text
+    assert f"note     {what}: could not be found out, by a mistake in reprobox: ValueError: Exceeds" in done.text
+    assert done.kept() == done.found.to_json()
+
+
+def test_a_mistake_in_comparing_keeps_the_runs(verify, broken):
+    broken("compare_files")
+    done = verify(writing("m.json", "1", "2"))
+    assert isinstance(done.error, ValueError)
+    assert done.kept()["reason"] == (
+        "ended after 3 of 3 runs by a mistake in reprobox: ValueError: Exceeds the limit (4300 digits)"
+    )
+    assert len(done.kept()["runs"]) == 3
+
+
+def test_what_ended_it_is_told_also_where_nothing_can_be_concluded(verify, broken):
+    def program(call):
+        raise EngineError("gone")
+
+    broken("_describe_end")
+    assert isinstance(verify(program).error, EngineError)
+
+
+def linking(*targets):
+    """A program that leaves two models and a link to one of them: to the first target in its first run, and so on."""
+    numbers = count()
+
+    def program(call):
+        output = output_of(call)
+        for name in ("epoch1.pt", "epoch2.pt"):
+            (output / name).write_text(name)
+        target = targets[min(next(numbers), len(targets) - 1)]
+        if target:
+            (output / "best.pt").symlink_to(target)
+        return 0
+
+    return program
+
+
+def test_links_that_lead_elsewhere_are_a_difference(verify):
+    done = verify(linking("epoch1.pt", "epoch2.pt"))
+    assert done.found.judgement.verdict is Verdict.DIFFERENT
+    assert "best.pt: different (a link to epoch1.pt against a link to epoch2.pt)" in done.text
+    assert done.kept()["comparisons"][0]["files"][0]["path"] == "best.pt"
+    assert done.kept()["runs"][1]["unread"] == {"best.pt": "a link to epoch2.pt"}
+    assert verify(linking("epoch1.pt", "")).found.comparisons[0].missing == ("best.pt",)
+    assert verify(linking("", "epoch1.pt")).found.comparisons[0].added == ("best.pt",)
+
+
+def test_links_that_lead_to_the_same_place_are_none_and_are_named(verify):
+    done = verify(linking("epoch1.pt"))
+    assert done.found.judgement.verdict is Verdict.IDENTICAL
+    assert "note     not read, since they are no files that can be: best.pt (a link to epoch1.pt)" in done.text
+    undeclared = verify(linking("epoch1.pt", "epoch2.pt"), COMMAND + "outputs: [epoch1.pt]\n")
+    assert undeclared.found.judgement.verdict is Verdict.IDENTICAL
+
+
+def test_files_that_nobody_could_read_are_not_comparable(verify, monkeypatch):
+    closed = (Unread("m.bin", "it cannot be read: Permission denied", True),)
+    monkeypatch.setattr("reprobox.verify.list_unread", lambda folder, listed: closed)
+    done = verify(writing("m.json", "1"))
+    assert done.found.judgement.verdict is Verdict.NOT_COMPARABLE
+    assert "m.bin: not comparable: it cannot be read: Permission denied" in done.text
+    assert "verdict  NOT COMPARABLE — nothing is known to differ but what cannot be read" in done.text
+
+
+def test_links_are_not_set_against_a_run_whose_folder_is_gone(verify, tmp_path):
+    record = make_record([("epoch1.pt", b"epoch1.pt"), ("epoch2.pt", b"epoch2.pt")], **SAME_START)
+    done = verify(linking("epoch1.pt"), runs=1, reference=(tmp_path / "nowhere", record))
+    assert done.found.judgement.verdict is Verdict.IDENTICAL
 
 
 def test_two_run_at_once_on_two_engines(verify):
