@@ -18,7 +18,7 @@ from reprobox.verdict import Verdict
 from reprobox.verify import is_failed
 
 _FEWEST = 3
-"""Runs that must have ended well where some have not: a band of two holds nearly everything."""
+"""Values that there must be where some runs left none: a band of two holds nearly everything."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,14 @@ class SeedRuns:
         """Whether every seed left what ``run`` left with its own."""
         return bool(self.complete) and all(record.outputs == run.outputs for _, record in self.complete)
 
+    def _are_few(self, count: int) -> bool:
+        """Whether so many seeds left a value where not all did."""
+        return count < len(self.made) and count < max(_FEWEST, len(self.made) // 2 + 1)
+
     def judge(self, scores: Sequence[Score]) -> tuple[Verdict, Reason]:
         """Judge the claim by all metrics that have a band."""
-        placed = [score for score in scores if score.inside is not None]
-        few = len(self.complete) < len(self.made) and len(self.complete) < max(_FEWEST, len(self.made) // 2 + 1)
-        if few or not placed:
+        placed = [score for score in scores if score.inside is not None and not self._are_few(score.seeds)]
+        if not placed:
             return Verdict.DIFFERENT, make_reason("too_few_seeds", seeds=len(self.complete))
         outside = [score for score in placed if not score.inside]
         chosen = (outside or placed)[0]

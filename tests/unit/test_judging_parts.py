@@ -298,18 +298,16 @@ def test_a_score_that_the_same_content_does_not_have_is_false():
 
 
 def test_seeds_that_mostly_fail_leave_no_band():
-    scores = score_claim(Contest(), {"f1": 0.9}, {"f1": 0.5}, [{"f1": 0.5}, {"f1": 0.55}])
-    assert scores[0].inside
-    bad, good = (replace(make_record(), exit_code=code) for code in (1, 0))
+    values = [{"f1": 0.5}, {"f1": 0.55}, {"f1": 0.52}]
 
-    def judge(*records):
-        return SeedRuns(tuple((Path("x"), record) for record in records)).judge(scores)[0]
+    def judge(left, made):
+        scores = score_claim(Contest(), {"f1": 0.53}, {"f1": 0.5}, values[:left])
+        assert scores[0].inside
+        return SeedRuns(((Path("x"), make_record()),) * made).judge(scores)[0]
 
-    assert judge(good, good) is Verdict.CONSISTENT  # as many as were asked for
-    assert judge(good, good, bad, bad, bad) is Verdict.DIFFERENT
-    assert judge(good, good, bad) is Verdict.DIFFERENT
-    assert judge(good, good, good, bad, bad) is Verdict.CONSISTENT
-    assert judge(good, good, good, bad, bad, bad) is Verdict.DIFFERENT
+    assert judge(2, 2) is Verdict.CONSISTENT  # as many as were asked for
+    assert judge(3, 5) is Verdict.CONSISTENT
+    assert {judge(2, 5), judge(2, 3), judge(3, 6)} == {Verdict.DIFFERENT}
 
 
 def test_scores_of_one_side_only_are_left_out():
