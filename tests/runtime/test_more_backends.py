@@ -193,6 +193,7 @@ print(json.dumps([len(seen), forest.n_jobs, len(anomalies.score_samples(data))])
         assert _switches(record)["sklearn.ensemble.forest: sums in the order of the trees"] == ("set", True)
 
 
+@pytest.mark.long
 class TestPyTorchsCompany:
     @pytest.mark.parametrize("name", ["lightning", "transformers", "accelerate"])
     def test_their_versions_are_put_down(self, make_box, name):
@@ -215,6 +216,7 @@ print(json.dumps(torch.are_deterministic_algorithms_enabled()))
 
 
 class TestChainer:
+    @pytest.mark.long
     def test_version_7_draws_from_numpy_and_is_deterministic_in_every_thread(self, make_box):
         code = """
 import json, os, threading
@@ -346,6 +348,7 @@ class TestMxnet:
         assert [one["kind"] for one in box.record()["suspects"]] == ["reseeded"]
 
 
+@pytest.mark.long
 class TestPaddle:
     def test_it_is_seeded_and_a_build_without_cuda_lacks_the_flags(self, make_box):
         numbers, record = _run(make_box(PADDLE), "import paddle; print(paddle.rand([3]).tolist())")

@@ -67,7 +67,9 @@ def test_every_graph_is_seeded_and_every_session_has_the_threads_under_compat_v1
     _check_graphs(tensorflow_box)
 
 
-@pytest.mark.parametrize("version", ["1.1.0", "1.15.5", pytest.param("2.5.3", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "version", ["1.1.0", *(pytest.param(one, marks=pytest.mark.long) for one in ("1.15.5", "2.5.3"))]
+)
 def test_every_graph_is_seeded_and_every_session_has_the_threads(make_box, version):
     drawn = _check_graphs(make_box(version))
     assert version != "1.15.5" or drawn == 0.27722787857055664
@@ -127,6 +129,7 @@ print(json.dumps([fit(), fit()]))
     assert _draw(box, code) == pytest.approx([0.224316077601775, 0.001516510979205573], rel=1e-6)
 
 
+@pytest.mark.long
 def test_switches_of_other_versions_are_not_available_with_what_stands_in_for_them(make_box):
     box = make_box("2.5.3")
     box.script("import tensorflow")

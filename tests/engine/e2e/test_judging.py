@@ -382,6 +382,7 @@ def wait_until(condition, seconds=120):
         time.sleep(0.2)
 
 
+@pytest.mark.long
 def test_an_image_is_removed_when_the_judge_wants_it_and_the_pages_are_printed(entry, tmp_path):
     _, bundle = entry
     call_program("judge", "-o", tmp_path / "out", "--runs", "1", "--remove-image", "--pdf", bundle)
