@@ -23,7 +23,9 @@ SOURCES = {
 }
 
 
-@pytest.fixture(scope="module", params=["3.9", "3.11", "3.13"])
+@pytest.fixture(
+    scope="module", params=["3.11", *(pytest.param(one, marks=pytest.mark.long) for one in ("3.9", "3.13"))]
+)
 def resolved(request):
     return Resolved(request.param)
 
