@@ -115,8 +115,13 @@ def choose_contents(sources: Sources) -> Contents:
 
 
 def _check_claim(sources: Sources, files: tuple[BundledFile, ...]) -> None:
-    """Raise ``UsageError`` where an output is not what its run left: every judge would refuse it."""
+    """Raise ``UsageError`` for a run of other inputs, or whose outputs have changed: every judge would refuse it."""
     _, record = sources.claim
+    if dict(record.inputs) != {name: entry.sha256 for name, entry in sources.spec.inputs.items()}:
+        raise UsageError(
+            f"run {record.id} had other inputs than the spec names now",
+            hint="run it again, or export another run: --run",
+        )
     found = {file.path: file.sha256 for file in files}
     for output in list_claimed(sources.plan, sources.spec, record):
         if found[CLAIM_OUTPUT + output.path] != output.sha256:

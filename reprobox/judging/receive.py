@@ -20,6 +20,7 @@ from reprobox.files import write_atomic
 from reprobox.image import load_image
 from reprobox.inputs import hash_input
 from reprobox.judging.identity import Entry
+from reprobox.judging.summary import SUMMARIES
 from reprobox.judging.terms import Contest
 from reprobox.judging.words import Said
 from reprobox.layers.model import Layer
@@ -30,8 +31,6 @@ from reprobox.settings import Settings
 from reprobox.sizes import format_size
 from reprobox.source import OWN_IGNORE_FILE
 
-SUMMARIES = ("summary.html", "summary.csv", "summary.json")
-"""Files that are beside the judgements of many."""
 _BLOCK = 4096
 RESERVE = 2**30
 """Bytes that stay free on the judge's disk."""

@@ -21,11 +21,15 @@ _CLASSES = {
 }
 
 
+SUMMARIES = ("summary.json", "summary.csv", "summary.html")
+"""What is written beside the judgements of many."""
+
+
 def write_summary(rows: Sequence[BatchRow], contest: Contest, out: Path) -> None:
-    """Write ``summary.json``, ``summary.csv`` and ``summary.html`` into ``out``."""
-    write_atomic(out / "summary.json", format_batch(rows, contest))
-    write_atomic(out / "summary.csv", format_table(rows))
-    write_atomic(out / "summary.html", format_page(rows, contest).encode("utf-8", "backslashreplace"))
+    """Write :data:`SUMMARIES` into ``out``."""
+    page = format_page(rows, contest).encode("utf-8", "backslashreplace")
+    for name, data in zip(SUMMARIES, (format_batch(rows, contest), format_table(rows), page), strict=True):
+        write_atomic(out / name, data)
 
 
 def format_page(rows: Sequence[BatchRow], contest: Contest) -> str:

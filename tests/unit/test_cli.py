@@ -1,6 +1,8 @@
 """What the command line makes of what is typed, and how failures come out."""
 
+import errno
 import json
+import os
 
 import pytest
 from typer.testing import CliRunner
@@ -229,3 +231,12 @@ def test_a_tolerance_that_cannot_be_read_is_a_usage_error(run, tmp_path, text):
 def test_verifying_with_one_run_needs_something_to_compare_with(run, tmp_path):
     result = run("verify", "--runs", "1", str(tmp_path))
     assert (result.exit_code, "--against" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR, errno.EEXIST])
+def test_a_place_that_cannot_be_used_is_the_users_to_look_at_and_no_bug(tmp_path, capfd, number):
+    code = report_failure(OSError(number, os.strerror(number), "/x" * 400), as_json=False, reports=tmp_path)
+    told = capfd.readouterr().err
+    assert (code, "please report" in told, len(told) < 500) == (2, False, True)
+    assert f"…: {os.strerror(number)}" in told
+    assert list(tmp_path.iterdir()) == []

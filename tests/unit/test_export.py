@@ -1,5 +1,6 @@
 """What leaves this machine in a bundle: the right run, no secrets, and what else was there."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,13 @@ def test_an_output_that_was_changed_after_its_run_is_not_exported(tmp_path, monk
     monkeypatch.setattr(made_bundles, "write", keep_and_change)
     with pytest.raises(UsageError, match=r"model\.npy of run .* has been changed since the run left it"):
         make_bundle(tmp_path)
+    assert not list(tmp_path.glob("*.reprobox"))
+
+
+def test_a_run_of_other_inputs_than_the_specs_is_not_exported(tmp_path):
+    data = hashlib.sha256(b"a").hexdigest()
+    with pytest.raises(UsageError, match="had other inputs than the spec names now"):
+        make_bundle(tmp_path, spec=f"{TINY}inputs: {{a.csv: {data}}}\n", files={"train.py": TRAIN, "a.csv": b"a"})
     assert not list(tmp_path.glob("*.reprobox"))
 
 
