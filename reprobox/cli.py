@@ -1,38 +1,73 @@
-"""The commands: parse what was typed, call the workflow, print what came of it."""
+"""The program: its commands by name, each imported when it is asked for."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
+from collections import UserDict
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
-from reprobox.cli_app import (
-    DEFAULT_SPEC,
-    EngineOption,
-    GpuOption,
-    JsonOption,
-    PythonOption,
-    SpecArgument,
-    app,
-    open_settings,
-    open_spec,
-    print_json,
-    say,
-    split_command,
+from reprobox import __version__
+from reprobox.cli_app import Boundary, split_command
+from reprobox.gpus.selection import join_option
+
+_MODULES = {
+    "init": "cli_project",
+    "lock": "cli_project",
+    "render": "cli_project",
+    "build": "cli_project",
+    "run": "cli_project",
+    "verify": "cli_verify",
+    "diff": "cli_diff",
+    "sweep": "cli_sweep",
+    "contributions": "cli_contributions",
+    "report": "cli_report",
+    "compat": "cli_compat",
+    "export": "cli_bundle",
+    "inspect": "cli_bundle",
+    "judge": "cli_judge",
+    "schema": "cli_project",
+    "doctor": "cli_project",
+}
+"""Command -> the module that has it, as ``<command>_command``; in the order of the help."""
+
+
+class _Commands(UserDict[str, Any]):
+    """The commands by name; one that nobody looks at is never imported, which is felt before every short one."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(_MODULES))
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 — Typer has no public name for what a command is
+        if self.data[name] is None:
+            self.data[name] = _make_command(name)
+        return self.data[name]
+
+
+def _make_command(name: str) -> object:
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    alone.command(name)(getattr(import_module(f"reprobox.{_MODULES[name]}"), f"{name}_command"))
+    return get_command(alone)
+
+
+class _Program(Boundary):
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 — Typer's own signature
+        super().__init__(**attributes)
+        self.commands = _Commands()
+
+
+app = typer.Typer(
+    name="reprobox",
+    cls=_Program,
+    help="Reproducible training images and seeded runs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-from reprobox.cli_bundle import export_command, inspect_command
-from reprobox.cli_compat import compat_command
-from reprobox.cli_contributions import contributions_command
-from reprobox.cli_diff import diff_command
-from reprobox.cli_judge import judge_command
-from reprobox.cli_report import report_command
-from reprobox.cli_sweep import sweep_command
-from reprobox.cli_verify import verify_command
-from reprobox.errors import UsageError
-from reprobox.gpus.selection import join_option, parse_selection
-from reprobox.streams import write_line
 
 
 def main() -> None:
@@ -41,158 +76,16 @@ def main() -> None:
     app(args=join_option(arguments), obj=command)
 
 
-@app.command("init")
-def init_command(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The project.")] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Replace a spec that is there.")] = False,
-) -> None:
-    """Propose a commented spec.yaml for a project.
-
-    Looks at the imports, the requirement files and the paths that the programs write to.
-    """
-    from reprobox.workflow import init_project
-
-    path = init_project(folder, force=force)
-    say(f"wrote {path}: read it through, then run `reprobox build {path}`")
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"reprobox {__version__}")
+        raise typer.Exit
 
 
-@app.command("lock")
-def lock_command(
-    spec: SpecArgument = DEFAULT_SPEC,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only compare: exit 4 when the lock is missing or stale.")
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    upgrade: Annotated[bool, typer.Option("--upgrade", help="Take the newest versions the spec allows.")] = False,
-    as_json: JsonOption = False,
 ) -> None:
-    """Pin every package and the base by hash.
-
-    The lock stands beside the spec, under the same name with .lock; commit both. What an existing lock has pinned stays
-    as it is, as long as the spec still allows it.
-    """
-    from reprobox import workflow
-
-    project, settings = open_spec(spec)
-    outcome = workflow.check_lock(project) if check else workflow.lock_project(project, settings, upgrade=upgrade)
-    if as_json:
-        print_json(outcome.to_json())
-    else:
-        for line in outcome.changes or ("nothing changed",):
-            say(line)
-        say(f"lock: {outcome.path} ({outcome.digest})")
-
-
-@app.command("render")
-def render_command(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="What to write; it must be new or empty.")],
-    spec: SpecArgument = DEFAULT_SPEC,
-) -> None:
-    """Write a context for plain docker build.
-
-    The folder has the Dockerfile and every file it needs: with it, `docker build` makes the same files offline and
-    without reprobox.
-    """
-    from reprobox.workflow import render_project
-
-    project, settings = open_spec(spec)
-    render_project(project, settings, out)
-    say(f"wrote {out}: `docker build {out}` builds it offline")
-
-
-@app.command("build")
-def build_command(spec: SpecArgument = DEFAULT_SPEC, as_json: JsonOption = False) -> None:
-    """Make the image and load it into the engine.
-
-    Locks first if there is no lock. The same spec, lock and source give the same image digest on every machine.
-    """
-    from reprobox.summary import describe_build
-    from reprobox.workflow import build_project
-
-    project, settings = open_spec(spec)
-    result = build_project(project, settings)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        say(describe_build(result))
-
-
-@app.command("run")
-def run_command(
-    context: typer.Context,
-    spec: SpecArgument = DEFAULT_SPEC,
-    gpu: GpuOption = "none",
-    engine: EngineOption = "",
-    python: PythonOption = "",
-    stage: Annotated[
-        str, typer.Option("--stage", metavar="NAME", help="Run only this stage: prepare, train or predict.")
-    ] = "",
-    earlier: Annotated[
-        str,
-        typer.Option("--from", metavar="RUN", help="With --stage: start with what this run left, not the newest."),
-    ] = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Run the training, seeded, in its container.
-
-    Builds first where something changed. A stage alone starts with what the stages before it left in an earlier run. A
-    command behind `--` runs instead of the spec's own:
-    `reprobox run -- python train.py --epochs 1`.
-    """
-    from reprobox.summary import describe_run
-    from reprobox.workflow import run_project
-
-    project, settings = open_spec(spec, engine, python)
-    command: tuple[str, ...] = context.obj or ()
-    if command and stage:
-        raise UsageError("--stage and a command behind -- exclude each other", hint="leave one of them out")
-    if earlier and not stage:
-        raise UsageError("--from goes with --stage", hint="say which stage is to go on from that run")
-    gpus = parse_selection(gpu)
-    outcome = run_project(
-        project, settings, gpus=gpus, stage=stage, earlier=earlier, command=command, quiet_stdout=as_json
-    )
-    if as_json:
-        print_json(outcome.to_json())
-    else:
-        say(describe_run(outcome))
-    raise typer.Exit(outcome.exit_status)
-
-
-app.command("verify")(verify_command)
-app.command("diff")(diff_command)
-app.command("sweep")(sweep_command)
-app.command("contributions")(contributions_command)
-app.command("report")(report_command)
-app.command("compat")(compat_command)
-app.command("export")(export_command)
-app.command("inspect")(inspect_command)
-app.command("judge")(judge_command)
-
-
-@app.command("schema")
-def schema_command() -> None:
-    """Print the JSON schema of the spec.
-
-    `reprobox init` writes it beside the spec, where editors with a YAML language server find it.
-    """
-    from reprobox.spec.schema import spec_schema
-
-    print_json(spec_schema(), indent=2)
-
-
-@app.command("doctor")
-def doctor_command(as_json: JsonOption = False) -> None:
-    """Check what this machine has and what it lacks.
-
-    Looks at the engine, its image store, the disk, the CPU, the GPU, the proxy and the certificates, and tries the
-    package indexes and the Debian mirror.
-    """
-    from reprobox.summary import describe_findings
-    from reprobox.workflow import examine_machine
-
-    outcome = examine_machine(open_settings())
-    if as_json:
-        print_json(outcome.to_json())
-    else:
-        write_line(sys.stdout, describe_findings(outcome.findings))
-    raise typer.Exit(outcome.exit_status)
+    """Take the options that stand before a command."""

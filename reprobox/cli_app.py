@@ -1,4 +1,4 @@
-"""The program's frame: the one Typer application, its error boundary, and what every command takes from outside."""
+"""The frame of every command: the error boundary, the options that many take, and what comes from outside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from reprobox import __version__
 from reprobox.errors import UsageError
 from reprobox.failure import describe_error, report_failure
 from reprobox.streams import write_line
@@ -24,14 +23,16 @@ if TYPE_CHECKING:
     from reprobox.settings import Settings
 
 
-class _Boundary(TyperGroup):
+class Boundary(TyperGroup):
     """The one place where a failure becomes a message and an exit code."""
 
     def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 — Typer's own signature
+        """Parse the options."""
         with _wrong_options_told():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 — Typer's own signature
+        """Run the command that was named."""
         try:
             with _wrong_options_told():
                 return super().invoke(ctx)
@@ -51,16 +52,6 @@ def _wrong_options_told() -> Iterator[None]:
             print_json({"error": describe_error(UsageError(exc.format_message()))})
         raise
 
-
-app = typer.Typer(
-    name="reprobox",
-    cls=_Boundary,
-    help="Reproducible training images and seeded runs.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, or the folder it is in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else goes to stderr.")]
@@ -91,21 +82,6 @@ def split_command(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
 
 def _wants_json() -> bool:
     return "--json" in split_command(sys.argv[1:])[0]
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"reprobox {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Take the options that stand before a command."""
 
 
 def open_spec(spec: Path, engine: str = "", python: str = "") -> tuple[Project, Settings]:

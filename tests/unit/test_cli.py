@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from reprobox import __version__
-from reprobox.cli import app, main, open_settings, split_command
+from reprobox.cli import app, main
+from reprobox.cli_app import open_settings, split_command
 from reprobox.cli_verify import _parse_tolerance as parse_tolerance
 from reprobox.compare.model import Tolerance
 from reprobox.errors import LockError, Problem, SpecError
