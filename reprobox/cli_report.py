@@ -57,8 +57,8 @@ def _init(spec: Path, force: bool) -> None:
 
 
 def _write(spec: Path, out: Path | None, run: str, lang: str, formats: str, as_json: bool) -> None:
+    from reprobox.languages import choose_languages
     from reprobox.report.files import choose_formats
-    from reprobox.report.lang import choose_languages
     from reprobox.report_project import ReportOptions, report_project
     from reprobox.report_text import describe_report
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reprobox.errors import UsageError
 from reprobox.files import write_atomic
+from reprobox.languages import Language
 from reprobox.plan import Plan, make_plan
 from reprobox.project import Project, list_project_source, load_lock
 from reprobox.record_text import RECORD_FILE
@@ -17,7 +18,6 @@ from reprobox.report.files import PrintPdf, check_folder, list_files, write_fold
 from reprobox.report.find import choose_run, find_evidence, find_repredicted, find_sweep, find_verification
 from reprobox.report.find_contributions import find_contributions
 from reprobox.report.git import read_git
-from reprobox.report.lang import Language
 from reprobox.report.make import make_report
 from reprobox.report.model import Report
 from reprobox.report.pdf import NO_BROWSER, find_browser, print_pdf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reprobox.report.lang import load_language
+from reprobox.languages import load_language
 from reprobox.report.values import Answer
 from reprobox.report_project import ReportOutcome
 from reprobox.streams import escape_unprintable

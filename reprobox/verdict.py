@@ -80,6 +80,16 @@ class RunComparison:
         readable = (found.result in _SAME for _, found in self.files if found.result is not Result.NOT_COMPARABLE)
         return not self.identical and not self.missing and not self.added and all(readable)
 
+    def to_json(self) -> dict[str, object]:
+        """Return what records keep; a number may be none that JSON has."""
+        return {
+            "run": self.run,
+            "identical": self.identical,
+            "missing": list(self.missing),
+            "added": list(self.added),
+            "files": [{"path": path, **found.to_json()} for path, found in self.files],
+        }
+
 
 _SAME = (Result.SAME_BYTES, Result.SAME_CONTENT)
 

@@ -121,7 +121,7 @@ class Verification:
             "lock_digest": record.lock_digest if record else None,
             "seed": record.seed if record else None,
             "level": record.level if record else None,
-            "comparisons": [_comparison_to_json(one) for one in self.comparisons],
+            "comparisons": [_finite(one.to_json()) for one in self.comparisons],
             "first_stage": self.first_stage or None,
             "first_step": self.first_step or None,
             "suspects": [asdict(one) for one in self.suspects],
@@ -142,17 +142,6 @@ def _row_to_json(row: Row) -> JsonObject:
         "outputs": dict(row.outputs),
         "unread": {one.path: one.what for one in row.unread},
         "digest": row.digest,
-    }
-
-
-def _comparison_to_json(one: RunComparison) -> JsonObject:
-    files = [{"path": path, **_finite(asdict(found))} for path, found in one.files]
-    return {
-        "run": one.run,
-        "identical": one.identical,
-        "missing": list(one.missing),
-        "added": list(one.added),
-        "files": files,
     }
 
 

@@ -2,10 +2,41 @@
 
 from made_records import HOST, make_record
 
+from reprobox.compare.model import Difference, FileComparison, NumberDifference, Result, make_difference
 from reprobox.judging.judgement import Agreement, JudgedRun, Judgement, Outcome, Rung, Score
+from reprobox.languages import make_reason
 from reprobox.record_diff import Fact
-from reprobox.report.values import make_reason
-from reprobox.verdict import Verdict
+from reprobox.verdict import RunComparison, Verdict
+
+PARTED = RunComparison(
+    "20261121-084500",
+    missing=("notes.txt",),
+    added=("other.txt",),
+    files=(
+        (
+            "model.pt",
+            FileComparison(
+                "torch",
+                Result.DIFFERENT,
+                3,
+                (
+                    Difference(
+                        "layer.weight",
+                        (
+                            make_reason(
+                                "numbers", differing=2, compared=9, absolute="0.5", relative="1", first="[0, 1]"
+                            ),
+                        ),
+                        NumberDifference(9, 2, 2, 0.5, float("inf"), None, "[0, 1]"),
+                    ),
+                    make_difference("layer.bias", "shape", one="(2,)", other="(3,)"),
+                ),
+                2,
+            ),
+        ),
+        ("model.onnx", FileComparison("bytes", Result.NOT_COMPARABLE, 0, note="it is too long")),
+    ),
+)
 
 
 def make_judgement(**changes):
@@ -28,7 +59,7 @@ def make_judgement(**changes):
         "runs": (JudgedRun("20261121-084500", 32, 0, 61.5, 2 << 30, {"accuracy": 0.875}, {"model.pt": "d" * 64}),),
         "claim": "20261120-120000",
         "claimed_outputs": {"model.pt": "e" * 64},
-        "differences": ("model.pt: different",),
+        "parted": PARTED,
         "circumstances": (Fact("host", "cpu", "A", "B"),),
         "agreement": Agreement("predictions.csv", 0.9375, 0.95),
         "scores": (Score("accuracy", True, 0.875, 0.75, (0.5, 0.9), 5, True, 1, 2),),

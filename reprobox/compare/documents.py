@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import replace
 
-from reprobox.compare.model import Difference, Tolerance
+from reprobox.compare.model import Difference, Tolerance, make_difference
 from reprobox.compare.names import show_name
 from reprobox.compare.numbers import compare_numbers
 from reprobox.compare.opened import same_pieces
@@ -33,9 +33,9 @@ def _compare_names(one: Document, other: Document) -> Iterator[Difference]:
     first, second = one.keys() - other.keys(), other.keys() - one.keys()
     for where, names, others in (("first", first, second), ("second", second, first)):
         if names:
+            more = "_more" if len(names) > _SHOWN_NAMES else ""
             shown = ", ".join(_show_names(names, others))
-            rest = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-            yield Difference("", f"only the {where} has {shown}{rest}")
+            yield make_difference("", f"only_{where}_has{more}", names=shown, more=len(names) - _SHOWN_NAMES)
 
 
 def _show_names(names: Set[str], others: Set[str]) -> list[str]:
@@ -53,12 +53,13 @@ def compare_parts(name: str, one: Part, other: Part, tolerance: Tolerance) -> Di
         case Data(), Data():
             if one.size == other.size and same_pieces(one.pieces(), other.pieces()):
                 return None
-            return Difference(name, f"the bytes differ ({one.size} and {other.size} of them)")
+            return make_difference(name, "bytes", one=one.size, other=other.size)
         case Mark(), Mark():
-            return None if one == other else Difference(name, f"{one.describe()} against {other.describe()}")
+            shown = {"one": one.describe(), "other": other.describe()}
+            return None if one == other else make_difference(name, "values", **shown)
         case (Numbers() | Data() | Mark(), _) | (_, Numbers() | Data() | Mark()):
             kind, kinds = _describe_kind(one), _describe_kind(other)
-            return Difference(name, f"it is {kind} in the first and {kinds} in the second")
+            return make_difference(name, "kinds", one=kind, other=kinds)
         case _:
             assert not isinstance(one, Numbers | Data | Mark)
             assert not isinstance(other, Numbers | Data | Mark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,7 +14,15 @@ from reprobox.compare.arrays import read_npy, read_npz, read_safetensors
 from reprobox.compare.documents import compare_documents
 from reprobox.compare.formats import find_format
 from reprobox.compare.hdf5 import read_hdf5
-from reprobox.compare.model import MOST_DIFFERENCES, Difference, FileComparison, NotComparable, Result, Tolerance
+from reprobox.compare.model import (
+    MOST_DIFFERENCES,
+    Difference,
+    FileComparison,
+    NotComparable,
+    Result,
+    Tolerance,
+    make_difference,
+)
 from reprobox.compare.opened import Opened, open_file, pair_blocks, same_pieces, spool
 from reprobox.compare.optional import find_library, read_image
 from reprobox.compare.parquet_files import read_parquet
@@ -85,7 +94,7 @@ def _judge(kind: str, parts: int, differences: list[Difference], note: str) -> F
 def _compare(a: Opened, b: Opened, tolerance: Tolerance, depth: int) -> Found:
     kind, other = find_format(a), find_format(b)
     if kind != other:
-        return kind, 1, [Difference("", f"it is {kind} in the first and {other} in the second")], ""
+        return kind, 1, [make_difference("", "kinds", one=kind, other=other)], ""
     match kind:
         case "table":
             return kind, *compare_tables(a, b, tolerance), ""
@@ -117,7 +126,7 @@ def _compare_bytes(a: Opened, b: Opened) -> list[Difference]:
         if x != y:
             shorter = min(len(x), len(y))
             place = next((index for index in range(shorter) if x[index] != y[index]), shorter)
-            return [Difference("", f"the bytes differ ({a.size} and {b.size} of them), the first at {start + place}")]
+            return [make_difference("", "bytes_at", one=a.size, other=b.size, place=start + place)]
         start += len(x)
     return []
 
@@ -180,7 +189,7 @@ def _find_all(data: bytes, mark: bytes) -> Iterator[int]:
 def _compare_members(kind: str, one: ZipMembers, other: ZipMembers, tolerance: Tolerance, depth: int) -> Found:
     """Compare what lies in two archives, file by file; when it was put there is no content."""
     differences = [
-        Difference(name, f"only the {where} has it")
+        make_difference(name, f"only_{where}")
         for where, names in (
             ("first", one.members.keys() - other.members.keys()),
             ("second", other.members.keys() - one.members.keys()),
@@ -207,4 +216,4 @@ def _compare_member(
         _, _, found, note = _compare_inner(a, b, tolerance, depth)
     if "model.weights.h5" in one.members:
         found = [one for one in found if not _NO_CONTENT.search(one.part)]
-    return [Difference(f"{name}: {one.part}" if one.part else name, one.what, one.numbers) for one in found], note
+    return [replace(one, part=f"{name}: {one.part}" if one.part else name) for one in found], note

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+
+from reprobox.languages import Language, Said, load_language, make_reason
+
+GROUP = "compared"
+"""Where the languages have the sentences of differences."""
 
 
 class NotComparable(Exception):
@@ -54,9 +59,22 @@ class Difference:
 
     part: str
     """The tensor, column, key or member; empty for the file as a whole."""
-    what: str
-    """For people, one line; says it all where there are no numbers."""
+    said: Said
+    """What differs, by its keys; it says it all where there are no numbers."""
     numbers: NumberDifference | None = None
+
+    def tell(self, language: Language) -> str:
+        """Return what differs, in one line."""
+        return language.tell(self.said, GROUP)
+
+    @property
+    def what(self) -> str:
+        """What differs, as terminal and records have it."""
+        return self.tell(load_language("en"))
+
+    def to_json(self) -> dict[str, object]:
+        """Return what records keep; a number may be none that JSON has."""
+        return {"part": self.part, "what": self.what, "numbers": asdict(self.numbers) if self.numbers else None}
 
     @property
     def tolerable(self) -> bool:
@@ -81,5 +99,15 @@ class FileComparison:
     note: str = ""
     """The reason for NOT_COMPARABLE; or that the format is not known and only the bytes were compared."""
 
+    def to_json(self) -> dict[str, object]:
+        """Return what records keep; a number may be none that JSON has."""
+        own = {name: value for name, value in vars(self).items() if name != "differences"}
+        return {**own, "differences": [one.to_json() for one in self.differences]}
+
 
 MOST_DIFFERENCES = 50
+
+
+def make_difference(part: str, key: str, **values: str | int) -> Difference:
+    """Return a difference that one sentence tells."""
+    return Difference(part, (make_reason(key, **values),))

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reprobox.compare.model import Difference, NotComparable, NumberDifference, Tolerance
+from reprobox.compare.model import Difference, NotComparable, NumberDifference, Tolerance, make_difference
 from reprobox.compare.opened import pair_blocks
 from reprobox.compare.parts import Numbers
+from reprobox.languages import Reason, make_reason
 
 Array = NDArray[np.generic]
 _BLOCK = 1 << 22
@@ -95,11 +96,11 @@ class Tally:
 def compare_numbers(name: str, one: Numbers, other: Numbers, tolerance: Tolerance) -> Difference | None:
     """Compare two arrays element by element; ``None`` when they are the same, NaN being the same as NaN."""
     if one.dtype != other.dtype:
-        return Difference(name, f"the type is {one.dtype} against {other.dtype}")
+        return make_difference(name, "type", one=one.dtype, other=other.dtype)
     if one.shape != other.shape:
-        return Difference(name, f"the shape is {one.shape} against {other.shape}")
+        return make_difference(name, "shape", one=str(one.shape), other=str(other.shape))
     if one.order != other.order:
-        return Difference(name, "the elements are stored in another order")
+        return make_difference(name, "order")
     decoder = _Decoder(one.dtype)
     tally, unequal = Tally(tolerance), 0
     for start, a, b in _pair_elements(one, other, decoder):
@@ -111,17 +112,21 @@ def compare_numbers(name: str, one: Numbers, other: Numbers, tolerance: Toleranc
         return None
     first = _name_index(tally.first // decoder.lanes, one.shape, one.order)
     if not decoder.numeric:
-        return Difference(name, f"{unequal} of {one.count} elements differ, the first at {first}")
+        return make_difference(name, "elements", differing=unequal, count=one.count, first=first)
     numbers = tally.result(one.count * decoder.lanes, first)
-    return Difference(name, describe_numbers(numbers), numbers)
+    return Difference(name, (describe_numbers(numbers, first),), numbers)
 
 
-def describe_numbers(numbers: NumberDifference) -> str:
-    """Return one line for people."""
+def describe_numbers(numbers: NumberDifference, first: str | int, unit: str = "") -> Reason:
+    """Return one sentence; ``unit`` is what ``first`` counts: "row", "line"."""
     steps = f", {numbers.max_ulp} ulp" if numbers.max_ulp is not None and numbers.max_ulp <= _MOST_STEPS else ""
-    return (
-        f"{numbers.differing} of {numbers.compared} differ, by at most {numbers.max_absolute:.3g}"
-        f" (relative {numbers.max_relative:.3g}{steps}), the first at {numbers.first}"
+    return make_reason(
+        f"numbers_{unit}" if unit else "numbers",
+        differing=numbers.differing,
+        compared=numbers.compared,
+        absolute=f"{numbers.max_absolute:.3g}",
+        relative=f"{numbers.max_relative:.3g}{steps}",
+        first=first,
     )
 
 

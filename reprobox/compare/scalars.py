@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 
 from reprobox.compare.decimals import measure_decimals
-from reprobox.compare.model import Difference, NumberDifference, Tolerance
+from reprobox.compare.model import Difference, NumberDifference, Tolerance, make_difference
 from reprobox.compare.numbers import Tally
 from reprobox.compare.parts import Scalar, describe_scalar
 
@@ -17,10 +18,10 @@ def compare_scalars(name: str, one: Scalar, other: Scalar, tolerance: Tolerance)
     """Compare two single values; whole numbers, texts and truth values have no tolerance."""
     if type(one) is type(other) and _are_same(one, other):
         return None
-    what = f"{describe_scalar(one)} against {describe_scalar(other)}"
+    found = make_difference(name, "values", one=describe_scalar(one), other=describe_scalar(other))
     if isinstance(one, float | Decimal) and isinstance(other, float | Decimal):
-        return Difference(name, what, _measure_pair(one, other, tolerance))
-    return Difference(name, what)
+        return replace(found, numbers=_measure_pair(one, other, tolerance))
+    return found
 
 
 def _are_same(one: Scalar, other: Scalar) -> bool:

@@ -11,10 +11,11 @@ from itertools import zip_longest
 import numpy as np
 
 from reprobox.compare.decimals import measure_decimals, overflows, parse_decimal
-from reprobox.compare.model import Difference, NotComparable, Tolerance
+from reprobox.compare.model import Difference, NotComparable, Tolerance, make_difference
 from reprobox.compare.numbers import Tally, describe_numbers
 from reprobox.compare.opened import Opened
 from reprobox.compare.parts import describe_scalar
+from reprobox.languages import Said, make_reason
 
 _MOST_COLUMNS = 100_000
 _AT_ONCE = 4096
@@ -29,7 +30,8 @@ class _Column:
     tally: Tally
     texts: int = 0
     """Cells that differ and are no numbers, or whole ones."""
-    first: str = ""
+    first: Said = ()
+    """The first of them."""
     waiting: list[tuple[int, float, float]] = field(default_factory=list)
     """Numbers not yet added up: NumPy is quick with many at once."""
 
@@ -47,7 +49,7 @@ class _Column:
 
     def _add_texts(self, row: int, a: str, b: str) -> None:
         self.texts += 1
-        self.first = self.first or f"row {row}: {describe_scalar(a)} against {describe_scalar(b)}"
+        self.first = self.first or (make_reason("row", row=row, one=describe_scalar(a), other=describe_scalar(b)),)
 
     def _are_equal(self, row: int, a: str, b: str) -> bool:
         """Whether two cells that are one float are one number; add them if not."""
@@ -75,11 +77,12 @@ class _Column:
         """Return what all rows came to."""
         self.add_up()
         if self.texts:
-            return Difference(self.name, f"{self.texts + self.tally.differing} of {rows} cells differ; {self.first}")
+            cells = make_reason("cells", differing=self.texts + self.tally.differing, rows=rows)
+            return Difference(self.name, (cells, *self.first))
         if self.tally.first is None:
             return None
         numbers = self.tally.result(rows, f"row {self.tally.first}")
-        return Difference(self.name, describe_numbers(numbers), numbers)
+        return Difference(self.name, (describe_numbers(numbers, self.tally.first, "row"),), numbers)
 
 
 def _is_number(cell: str) -> bool:
@@ -93,10 +96,10 @@ def compare_tables(one: Opened, other: Opened, tolerance: Tolerance) -> tuple[in
     rows = zip_longest(_read_rows(one, delimiter), _read_rows(other, delimiter))
     header, headers = next(rows, ([], []))
     if header is None or headers is None or len(header) != len(headers):
-        return 0, [Difference("", "they have not as many columns")]
+        return 0, [make_difference("", "columns")]
     named = not any(_NUMBER.fullmatch(cell) for cell in (*header, *headers))
     if named and header != headers:
-        return len(header), [Difference("", _describe_headers(header, headers))]
+        return len(header), [_describe_headers(header, headers)]
     names = header if named else [f"column {index}" for index in range(1, len(header) + 1)]
     columns = [_Column(name, Tally(tolerance, max_ulp=None)) for name in names]
     if not named:
@@ -115,12 +118,13 @@ def _compare_rows(
             missing[b is None] += 1
         elif len(a) != len(columns) or len(b) != len(columns):
             if a != b and not uneven:
-                uneven.append(Difference("", f"row {count} has {len(a)} cells against {len(b)}, of {len(columns)}"))
+                sizes = {"one": len(a), "other": len(b), "columns": len(columns)}
+                uneven.append(make_difference("", "row_cells", row=count, **sizes))
         else:
             _add_row(columns, count, a, b)
     if any(missing):
         which = "second" if missing[1] else "first"
-        uneven.insert(0, Difference("", f"{max(missing)} of {count} rows are missing from the {which}"))
+        uneven.insert(0, make_difference("", f"rows_missing_{which}", missing=max(missing), rows=count))
     return [*uneven, *(found for column in columns if (found := column.describe(count)))]
 
 
@@ -132,12 +136,12 @@ def _add_row(columns: list[_Column], row: int, one: list[str], other: list[str])
             column.add(row, a, b)
 
 
-def _describe_headers(header: list[str], headers: list[str]) -> str:
+def _describe_headers(header: list[str], headers: list[str]) -> Difference:
     if sorted(header) == sorted(headers):
-        return "the columns stand in another order"
+        return make_difference("", "column_order")
     index = next(index for index, (a, b) in enumerate(zip(header, headers, strict=True), 1) if a != b)
     a, b = header[index - 1], headers[index - 1]
-    return f"column {index} is named {describe_scalar(a)} against {describe_scalar(b)}"
+    return make_difference("", "column_name", column=index, one=describe_scalar(a), other=describe_scalar(b))
 
 
 def _find_delimiter(file: Opened) -> str:

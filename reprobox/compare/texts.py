@@ -17,6 +17,7 @@ from reprobox.compare.names import join_key
 from reprobox.compare.numbers import Tally, describe_numbers
 from reprobox.compare.opened import Opened
 from reprobox.compare.parts import Document, Mark, Parts, Scalar, describe_scalar
+from reprobox.languages import Reason, Said, make_reason
 
 _LARGEST_JSON = 1 << 26
 _MOST_DEEP = 100
@@ -29,25 +30,27 @@ def compare_texts(one: Opened, other: Opened, tolerance: Tolerance) -> tuple[int
     """Return how many lines there are and what differs, which is one difference however many lines it is."""
     tally = Tally(tolerance, max_ulp=None)
     lines = differing = 0
-    first = ""
+    first: Said = ()
     words = False
     for lines, (a, b) in enumerate(zip_longest(one.lines(), other.lines()), 1):
         if a == b:
             continue
         differing += 1
-        first = first or f"line {lines}: {_show(a)} against {_show(b)}"
+        first = first or (_show_line(lines, a, b),)
         words = not _add_numbers(tally, a, b, lines) or words
     if not differing:
         return lines, []
-    what = f"{differing} of {lines} lines differ; {first}"
+    said = (make_reason("lines", differing=differing, lines=lines), *first)
     if words or tally.first is None:
-        return lines, [Difference("", what)]
+        return lines, [Difference("", said)]
     numbers = tally.result(tally.differing, f"line {tally.first}")
-    return lines, [Difference("", f"{what}; {describe_numbers(numbers)}", numbers)]
+    return lines, [Difference("", (*said, describe_numbers(numbers, tally.first, "line")), numbers)]
 
 
-def _show(line: str | None) -> str:
-    return "no such line" if line is None else describe_scalar(line.rstrip("\r\n"))
+def _show_line(line: int, one: str | None, other: str | None) -> Reason:
+    shown = ["" if text is None else describe_scalar(text.rstrip("\r\n")) for text in (one, other)]
+    key = "line_only_second" if one is None else "line_only_first" if other is None else "line"
+    return make_reason(key, line=line, one=shown[0], other=shown[1])
 
 
 def _add_numbers(tally: Tally, a: str | None, b: str | None, line: int) -> bool:

@@ -8,8 +8,8 @@ from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Score
 from reprobox.judging.scoring import find_metrics
 from reprobox.judging.terms import Contest, Metric
+from reprobox.languages import Reason, make_reason
 from reprobox.metrics import is_measured, read_metrics
-from reprobox.report.values import Reason, make_reason
 from reprobox.statistics import place_claim, summarize
 
 CLAIM_FOLDER = "reprobox/claim"

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reprobox.judging.terms import Contest
-from reprobox.judging.words import Said
+from reprobox.languages import Reason, Said, make_reason
 from reprobox.records import RunRecord, StageRecord
-from reprobox.report.values import Reason, make_reason
 from reprobox.sizes import format_size
 from reprobox.streams import escape_unprintable
 

@@ -13,7 +13,7 @@ from reprobox.bundle.model import CLAIM_OUTPUT, CLAIM_RECORD, PROJECT, SPEC, Man
 from reprobox.errors import BuildError, BundleError, LockError, SpecError, UsageError
 from reprobox.image import Image, closing_members
 from reprobox.judging.lint import find_hooks
-from reprobox.judging.words import Said
+from reprobox.languages import Reason, Said, make_reason
 from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
 from reprobox.lock import Lock
@@ -21,7 +21,6 @@ from reprobox.plan import Plan, make_plan
 from reprobox.project import load_lock, open_project
 from reprobox.record_text import read_record
 from reprobox.records import OutputFile, RunRecord
-from reprobox.report.values import Reason, make_reason
 from reprobox.spec.load import load_spec
 from reprobox.spec.model import Spec
 from reprobox.streams import escape_unprintable

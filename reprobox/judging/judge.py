@@ -29,11 +29,9 @@ from reprobox.judging.statement import format_attestation
 from reprobox.judging.syscalls import read_profile
 from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
-from reprobox.judging.words import Said
+from reprobox.languages import Said, list_languages, load_language, make_reason
 from reprobox.layers.store import LayerStore
 from reprobox.records import Host
-from reprobox.report.lang import list_languages, load_language
-from reprobox.report.values import make_reason
 from reprobox.run import RunRequest, record_engine
 from reprobox.settings import Settings
 from reprobox.verdict import Verdict

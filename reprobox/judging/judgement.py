@@ -6,13 +6,17 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import islice
 
-from reprobox.judging.words import Said, tell_english
+from reprobox.judging.words import tell_english
+from reprobox.languages import Said
 from reprobox.record_diff import Fact
 from reprobox.records import EngineRecord, Host
-from reprobox.verdict import Verdict
+from reprobox.verdict import RunComparison, Verdict
+from reprobox.verify_text import describe_comparison
 
 JUDGEMENT_SCHEMA = 1
+_MOST_LINES = 40
 JsonObject = dict[str, object]
 
 
@@ -97,8 +101,8 @@ class Judgement:
     claim: str = ""
     """The run whose outputs are claimed."""
     claimed_outputs: dict[str, str] = field(default_factory=dict)
-    differences: tuple[str, ...] = ()
-    """What differs between the claim and the judge's first run, a line each."""
+    parted: RunComparison | None = None
+    """The judge's first run that is not the claim, against it."""
     circumstances: tuple[Fact, ...] = ()
     """What was not the same around the two."""
     agreement: Agreement | None = None
@@ -110,6 +114,14 @@ class Judgement:
     started: str = ""
     seconds: float = 0.0
     reprobox: str = ""
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What differs between the claim and the judge's run, a line each."""
+        if self.parted is None:
+            return ()
+        lines = (line.strip() for line in describe_comparison(self.parted, "the claim"))
+        return tuple(islice(lines, _MOST_LINES))
 
     def to_json(self) -> JsonObject:
         """Return what is kept, and what ``judge --json`` prints; numbers that JSON lacks are texts.
@@ -126,6 +138,8 @@ class Judgement:
                 for rung in self.rungs
             ],
             "notes": [tell_english((note,)) for note in self.notes],
+            "differences": self.differences,
+            "parted": self.parted.to_json() if self.parted else None,
         }
         found = _clean(values)
         assert isinstance(found, dict)

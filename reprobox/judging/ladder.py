@@ -19,12 +19,11 @@ from reprobox.judging.scoring import find_metrics
 from reprobox.judging.seeds import SeedRuns, measure_agreement
 from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
-from reprobox.judging.words import Said
+from reprobox.languages import Reason, Said, make_reason
 from reprobox.outputs import select_outputs
 from reprobox.plan import StagePlan
 from reprobox.record_diff import compare_circumstances
 from reprobox.records import EarlierRun, OutputFile, RunRecord
-from reprobox.report.values import Reason, make_reason
 from reprobox.run import RunRequest
 from reprobox.spec.model import Level
 from reprobox.sweep import choose_seeds
@@ -33,13 +32,11 @@ from reprobox.verdict import Judgement as Decision
 from reprobox.verdict import Obstacle, RunComparison, Verdict, decide, find_obstacles, format_rate
 from reprobox.verification import Row
 from reprobox.verify import compare_rows, is_failed
-from reprobox.verify_text import describe_comparison
 
 PREDICTS = "does the shipped model give the submitted predictions?"
 AGREES = "do the judge's own runs agree?"
 MATCHES = "does the judge's run give what is claimed?"
 SEEDS = "is the claim what other seeds give?"
-_MOST_LINES = 40
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def _judge_predictions(given: Climb) -> Judgement | None:
         key = "predicts_same" if comparison.identical else "predicts_within"
         trail.reach(1, PREDICTS, Outcome.PASSED, (make_reason(key, seconds=f"{record.seconds:.1f}"),))
         return None
-    trail.differences = _describe(comparison)
+    trail.parted = comparison
     answer = _name_differing(comparison)
     trail.reach(1, PREDICTS, Outcome.FAILED, answer)
     return trail.close(Verdict.DIFFERENT, (make_reason("predicts_other"), *answer))
@@ -147,7 +144,7 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
         return trail.close(judgement.verdict, answer)
     # A claim without outputs differs in nothing, and is no claim either.
     parted = next((one for one in comparisons if not one.identical), RunComparison(""))
-    trail.differences = _describe(parted)
+    trail.parted = parted
     trail.agreement = measure_agreement(entry, contest, made[0], ())
     if judgement.verdict is Verdict.NOT_COMPARABLE:
         why = _explain(judgement, obstacles, nothing_left=not entry.claim.outputs)
@@ -220,11 +217,6 @@ def _list_result(given: Climb, record: RunRecord) -> tuple[OutputFile, ...]:
 
 def _to_row(folder: Path, record: RunRecord, outputs: tuple[OutputFile, ...]) -> Row:
     return Row(0, folder, record, tuple((file.path, file.sha256) for file in outputs))
-
-
-def _describe(comparison: RunComparison) -> tuple[str, ...]:
-    lines = [line.strip() for line in describe_comparison(comparison, "the claim")]
-    return tuple(lines[:_MOST_LINES])
 
 
 def _name_differing(comparison: RunComparison) -> Said:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 
+from reprobox.compare.model import Result
 from reprobox.judging.judgement import Judgement, Score
-from reprobox.judging.words import Said, tell, tell_english
+from reprobox.judging.words import tell, tell_english
+from reprobox.languages import Language, Said
 from reprobox.record_diff import NAMED_GROUPS
-from reprobox.report.document import Block, Cell, Document, Facts, Listing, Paragraphs, Section, Source, Table
-from reprobox.report.lang import Language
+from reprobox.report.document import Block, Cell, Document, Facts, Paragraphs, Section, Source, Table
 from reprobox.report.render import format_html, format_markdown
 from reprobox.sizes import format_size
 from reprobox.streams import escape_unprintable
+from reprobox.verdict import RunComparison
 
 _NOBODY = Source("", "")
 _CODE = {"bundle", "image", "sha256"}
+_MOST_ROWS = 40
+_MOST_PARTS = 10
+"""Shown of one file; the record has more."""
 
 
 def format_pages(judgement: Judgement, language: Language) -> Iterator[tuple[str, str]]:
@@ -79,8 +85,8 @@ class _Page:
             yield "scores", tuple(self._list_scores())
         if found.agreement:
             yield "agreement", tuple(self._describe_agreement())
-        if found.differences:
-            yield "differences", tuple(self._describe_differences())
+        if found.parted is not None:
+            yield "differences", tuple(self._describe_differences(found.parted))
         yield "runs", (self._list_runs(),)
         yield "identity", (self._describe_identity(), self._list_outputs())
         yield "machine", (self._describe_machine(), self._describe_sandbox())
@@ -128,9 +134,14 @@ class _Page:
     def _rate(self, rate: float | None, path: str) -> Cell:
         return self.cell(rate, path, None if rate is None else f"{100 * rate:.2f} %")
 
-    def _describe_differences(self) -> Iterator[Block]:
+    def _describe_differences(self, parted: RunComparison) -> Iterator[Block]:
         found = self._judgement
-        yield Listing("", _NOBODY, tuple(map(escape_unprintable, found.differences)))
+        if files := tuple(islice(self._list_files(parted), _MOST_ROWS)):
+            heads = ("file", "outcome", "format", "parts", "remark")
+            yield Table("", _NOBODY, tuple(map(self.word, heads)), files)
+        if parts := tuple(islice(self._list_parts(parted), _MOST_ROWS)):
+            yield Paragraphs("", _NOBODY, (self.word("differences_about"),))
+            yield Table("", _NOBODY, tuple(map(self.word, ("file", "part", "difference"))), parts)
         if found.circumstances:
             rows = tuple(
                 (
@@ -147,6 +158,35 @@ class _Page:
             )
             columns = ("group", "name", "claim", "here")
             yield Table(self.word("circumstances"), _NOBODY, tuple(map(self.word, columns)), rows)
+
+    def _list_files(self, parted: RunComparison) -> Iterator[tuple[Cell, ...]]:
+        """Yield a row for each file that is not the same."""
+        for side in ("missing", "added"):
+            for index, path in enumerate(getattr(parted, side)):
+                yield self.cell(path, f"parted.{side}.{index}"), Cell(self.word(side)), *(Cell(""),) * 3
+        for index, (path, found) in enumerate(parted.files):
+            place = f"parted.files.{index}"
+            within = found.result is Result.DIFFERENT and found.tolerable and found.differences
+            outcome = self.word("within" if within else found.result.replace(" ", "_"))
+            count = f"{found.differing_parts} / {found.parts}" if found.differing_parts else ""
+            yield (
+                self.cell(path, f"{place}.path"),
+                self.cell(found.result.value, f"{place}.result", outcome),
+                self.cell(found.format, f"{place}.format"),
+                self.cell(found.differing_parts, f"{place}.differing_parts", count),
+                self.cell(found.note, f"{place}.note") if found.note else Cell(""),
+            )
+
+    def _list_parts(self, parted: RunComparison) -> Iterator[tuple[Cell, ...]]:
+        """Yield a row for each part of a file that is not the same."""
+        for index, (path, found) in enumerate(parted.files):
+            for number, one in enumerate(found.differences[:_MOST_PARTS]):
+                place = f"parted.files.{index}.differences.{number}"
+                yield (
+                    self.cell(path, f"parted.files.{index}.path"),
+                    self.cell(one.part, f"{place}.part") if one.part else Cell(""),
+                    self.cell(one.what, f"{place}.what", escape_unprintable(one.tell(self._language))),
+                )
 
     def _list_runs(self) -> Table:
         rows = tuple(

@@ -22,10 +22,9 @@ from reprobox.inputs import hash_input
 from reprobox.judging.identity import Entry
 from reprobox.judging.summary import SUMMARIES
 from reprobox.judging.terms import Contest
-from reprobox.judging.words import Said
+from reprobox.languages import Reason, Said, make_reason
 from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
-from reprobox.report.values import Reason, make_reason
 from reprobox.reporting import show_activity, show_tasks
 from reprobox.settings import Settings
 from reprobox.sizes import format_size

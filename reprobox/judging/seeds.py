@@ -12,8 +12,8 @@ from reprobox.judging.claim import CLAIM_FOLDER
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Agreement, Score
 from reprobox.judging.terms import Contest
+from reprobox.languages import Reason, make_reason
 from reprobox.records import RunRecord
-from reprobox.report.values import Reason, make_reason
 from reprobox.verdict import Verdict
 from reprobox.verify import is_failed
 

@@ -57,7 +57,7 @@ def _describe_score(score: Score) -> Iterator[str]:
 
 def _describe_circumstances(found: Judgement) -> Iterator[str]:
     """Name what was not the same around the runs, where the results are not the same either."""
-    if not found.differences:
+    if found.parted is None:
         return
     for fact in found.circumstances[:_MOST_FACTS]:
         one, other = (escape_unprintable(text or "nothing")[:120] for text in (fact.a, fact.b))

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from reprobox.judging.judgement import Agreement, JudgedRun, Judgement, Outcome, Rung, Score
-from reprobox.judging.words import Said
+from reprobox.languages import Reason, Said
 from reprobox.record_diff import Fact
 from reprobox.records import RunRecord
-from reprobox.report.values import Reason
-from reprobox.verdict import Verdict
+from reprobox.verdict import RunComparison, Verdict
 
 _MOST_OUTPUTS = 1000
 
@@ -25,7 +24,7 @@ class Trail:
         self._rungs: list[Rung] = list(start.rungs)
         self._runs: list[JudgedRun] = []
         self._since = self._began = time.monotonic()
-        self.differences: tuple[str, ...] = ()
+        self.parted: RunComparison | None = None
         self.circumstances: tuple[Fact, ...] = ()
         self.agreement: Agreement | None = None
         self.scores: tuple[Score, ...] = ()
@@ -69,7 +68,7 @@ class Trail:
             reason=reason,
             rungs=tuple(self._rungs),
             runs=tuple(self._runs),
-            differences=self.differences,
+            parted=self.parted,
             circumstances=self.circumstances,
             agreement=self.agreement,
             scores=self.scores,

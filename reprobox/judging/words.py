@@ -1,20 +1,15 @@
-"""What a judgement says: sentences by their keys, which every language of the reports has under ``judged``."""
+"""What a judgement says: sentences by their keys, which every language has under ``judged``."""
 
 from __future__ import annotations
 
-from functools import reduce
+from reprobox.languages import Language, Said, load_language
 
-from reprobox.report.lang import Language, load_language
-from reprobox.report.values import Reason
-
-Said = tuple[Reason, ...]
-"""Sentences that belong together, in this order."""
+GROUP = "judged"
 
 
 def tell(language: Language, said: Said) -> str:
     """Return what was said, in one line."""
-    first, *others = [language.fill(one, "judged") for one in said] or [""]
-    return reduce(lambda one, other: language["judged.and"].format(first=one, second=other), others, first)
+    return language.tell(said, GROUP)
 
 
 def tell_english(said: Said) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from reprobox.languages import Language
 from reprobox.report.document import Cell, Facts, Listing, Paragraphs, Source, Table
 from reprobox.report.json_text import Json
-from reprobox.report.lang import Language
 from reprobox.sizes import format_size
 
 Show = Callable[[Any, Language], str]

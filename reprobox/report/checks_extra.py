@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from reprobox.contributions.model import Status
+from reprobox.languages import make_reason
 from reprobox.report.findings import Finding, Parts, find_statements, say_no, say_yes
-from reprobox.report.values import Answer, Origin, make_reason
+from reprobox.report.values import Answer, Origin
 from reprobox.sizes import format_size
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reprobox.languages import make_reason
 from reprobox.report.findings import Finding, Parts, find_statements, say_no, say_yes
 from reprobox.report.model import Reprediction, SourceTree
-from reprobox.report.values import Answer, Origin, Role, make_reason
+from reprobox.report.values import Answer, Origin, Role
 
 
 def check_source(parts: Parts) -> Finding:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from reprobox.errors import UsageError
 from reprobox.files import make_folder_atomic, write_atomic
+from reprobox.languages import Language, load_language
 from reprobox.report.json_text import format_report
 from reprobox.report.kaggle import list_kaggle_files
-from reprobox.report.lang import Language, load_language
 from reprobox.report.layout import lay_out
 from reprobox.report.model import Report
 from reprobox.report.render import format_html, format_markdown

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reprobox.languages import Reason, make_reason
 from reprobox.report.environment_model import EnvironmentSection, SeedSection
 from reprobox.report.extra_model import Extra, VerificationFacts
 from reprobox.report.model import ContributionSection, ProcedureSection
-from reprobox.report.values import Answer, Origin, Reason, Statement, Trace, make_reason
+from reprobox.report.values import Answer, Origin, Statement, Trace
 from reprobox.verdict import Verdict
 
 Traces = tuple[Trace, ...]

@@ -9,9 +9,8 @@ from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from typing import cast
 
-from reprobox.report.lang import Language
+from reprobox.languages import Language, Reason
 from reprobox.report.model import Report
-from reprobox.report.values import Reason
 
 Json = dict[str, object]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from reprobox.languages import Language
 from reprobox.report import layout_extra, layout_sections
 from reprobox.report.cells import Reader, show_text
 from reprobox.report.document import Block, Document, Facts, ItemLine, Section, Source
 from reprobox.report.json_text import report_to_json, show_plain
-from reprobox.report.lang import Language
 from reprobox.report.model import Item, Report
 from reprobox.report.values import Answer, Heading
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reprobox import __version__
+from reprobox.languages import Reason, make_reason
 from reprobox.outputs import select_outputs
 from reprobox.report.checklist import check_items
 from reprobox.report.contributions import describe_contributions
@@ -15,7 +16,6 @@ from reprobox.report.model import REPORT_SCHEMA, Report, RunIdentity
 from reprobox.report.procedure import describe_procedure
 from reprobox.report.seeds import describe_seeds
 from reprobox.report.sources import Sources
-from reprobox.report.values import Reason, make_reason
 
 
 def make_report(sources: Sources) -> Report:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reprobox.contributions.model import Contribution
+from reprobox.languages import Reason
 from reprobox.report.environment_model import EnvironmentSection, SeedSection
 from reprobox.report.extra_model import Extra
 from reprobox.report.values import (
@@ -17,7 +18,6 @@ from reprobox.report.values import (
     Heading,
     Origin,
     Positive,
-    Reason,
     Role,
     Sha256,
     Statement,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reprobox import __version__
+from reprobox.languages import Language
 from reprobox.report.document import Document
-from reprobox.report.lang import Language
 from reprobox.templating import fill_template
 
 

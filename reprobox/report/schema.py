@@ -9,8 +9,9 @@ from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
+from reprobox.languages import Reason
 from reprobox.report.model import REPORT_SCHEMA, Report
-from reprobox.report.values import Reason, Rule
+from reprobox.report.values import Rule
 
 Schema = dict[str, Any]
 SCHEMA_ID = f"urn:reprobox:report:{REPORT_SCHEMA}"

@@ -79,16 +79,3 @@ class Statement:
     origin: Origin
     trace: tuple[Trace, ...]
     text: Text
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One sentence that each language has: its key in the language's file, and what is filled in."""
-
-    key: str
-    values: tuple[tuple[str, str], ...] = ()
-
-
-def make_reason(key: str, **values: str | int) -> Reason:
-    """Return a reason with its values as texts."""
-    return Reason(key, tuple((name, str(value)) for name, value in values.items()))

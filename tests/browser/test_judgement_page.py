@@ -14,7 +14,7 @@ from reprobox.judging.judgement import format_judgement
 from reprobox.judging.page import format_pages
 from reprobox.judging.summary import format_page
 from reprobox.judging.terms import Contest, Metric
-from reprobox.report.lang import list_languages, load_language
+from reprobox.languages import list_languages, load_language
 
 WIDE = 375
 """Of a phone, in CSS pixels."""
@@ -44,6 +44,14 @@ def test_the_numbers_of_a_judgement_are_those_that_are_kept(open_page, tmp_path,
     assert shown["agreement.with_claim"] == f"{100 * find(kept, 'agreement.with_claim'):.2f} %"
     assert shown["verdict"] == kept["verdict"]
     assert int(shown["runs.0.seed"]) == find(kept, "runs.0.seed")
+    texts = load_language(code).texts
+    assert shown["parted.files.0.result"] == texts["judge.different"]
+    assert shown["parted.files.0.differing_parts"] == "2 / 3"
+    assert find(kept, "parted.files.0.differing_parts") == 2
+    first = find(kept, "parted.files.0.differences.0")
+    assert (first["numbers"]["differing"], first["numbers"]["max_relative"]) == (2, "inf")
+    assert "[0, 1]" in shown["parted.files.0.differences.0.what"]
+    assert (code == "en") == (shown["parted.files.0.differences.0.what"] == first["what"])
     assert page.requests == [path.as_uri()]
 
 

@@ -9,8 +9,8 @@ import pytest
 from made_report import make_full_report
 from pypdf import PdfReader
 
+from reprobox.languages import list_languages, load_language
 from reprobox.report.json_text import format_report
-from reprobox.report.lang import list_languages, load_language
 from reprobox.report.layout import lay_out
 from reprobox.report.pdf import print_pdf
 from reprobox.report.render import format_html

@@ -9,9 +9,9 @@ from made_up import FOLDER, SPECS, make_image, make_lock, plan_project, write_la
 
 from reprobox.context import format_dockerfile, format_requirements
 from reprobox.contract import format_contract
+from reprobox.languages import list_languages, load_language
 from reprobox.lock_text import format_lock, parse_lock
 from reprobox.report.json_text import format_report
-from reprobox.report.lang import list_languages, load_language
 from reprobox.report.layout import lay_out
 from reprobox.report.render import format_markdown
 from reprobox.report.sbom import format_sbom

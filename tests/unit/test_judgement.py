@@ -10,15 +10,15 @@ import pytest
 from made_judgements import make_judgement
 from made_records import make_record
 
+from reprobox.compare.model import FileComparison, Result, make_difference
 from reprobox.judging.judgement import Outcome, Rung, format_judgement
 from reprobox.judging.page import format_pages
 from reprobox.judging.statement import format_attestation
 from reprobox.judging.text import describe_judgement, describe_rung
+from reprobox.languages import list_languages, load_language, make_reason
 from reprobox.record_diff import NAMED_GROUPS, compare_circumstances
 from reprobox.records import Gpu, Host
-from reprobox.report.lang import list_languages, load_language
-from reprobox.report.values import make_reason
-from reprobox.verdict import Verdict
+from reprobox.verdict import RunComparison, Verdict
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 
@@ -104,7 +104,7 @@ def test_what_was_not_the_same_has_its_name_in_the_pages_language(code):
 
 def test_a_judgement_that_ended_early_has_a_page_too():
     early = make_judgement(
-        rungs=(), runs=(), scores=(), agreement=None, differences=(), circumstances=(), notes=(), host=None, engine=None
+        rungs=(), runs=(), scores=(), agreement=None, parted=None, circumstances=(), notes=(), host=None, engine=None
     )
     text = pages(early)["judgement.en.md"]
     assert "## Scores" not in text
@@ -117,7 +117,24 @@ def test_nothing_of_the_entrants_is_markup_or_moves_a_cursor():
         reason=(make_reason("one_differs", names=HOSTILE),),
         claim=HOSTILE,
         claimed_outputs={HOSTILE: "e" * 64},
-        differences=(HOSTILE,),
+        parted=RunComparison(
+            HOSTILE,
+            (HOSTILE,),
+            (HOSTILE,),
+            (
+                (
+                    HOSTILE,
+                    FileComparison(
+                        HOSTILE,
+                        Result.DIFFERENT,
+                        1,
+                        (make_difference(HOSTILE, "type", one=HOSTILE, other="{0}"),),
+                        1,
+                        note=HOSTILE,
+                    ),
+                ),
+            ),
+        ),
         notes=(make_reason("copied", output=HOSTILE, source="{0.__class__}"),),
         rungs=(Rung(3, HOSTILE, Outcome.FAILED, (make_reason("printed_last", lines=HOSTILE),)),),
     )

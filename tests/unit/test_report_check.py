@@ -10,9 +10,9 @@ from made_report import make_full_report
 from typer.testing import CliRunner
 
 from reprobox.cli import app
+from reprobox.languages import load_language
 from reprobox.report.check import check_report
 from reprobox.report.json_text import format_report, report_to_json
-from reprobox.report.lang import load_language
 from reprobox.report.schema import SCHEMA_ID, report_schema
 
 ENGLISH = load_language("en")

@@ -10,10 +10,10 @@ from cyclonedx.validation.json import JsonStrictValidator
 from made_report import DECLARED, change_record, make_full_report, make_lock, make_sources
 
 from reprobox.errors import UsageError
+from reprobox.languages import load_language
 from reprobox.lock import ArchiveBase
 from reprobox.report.files import SUMS, check_folder, choose_formats, list_files, write_folder
 from reprobox.report.kaggle import list_kaggle_files
-from reprobox.report.lang import load_language
 from reprobox.report.make import make_report
 from reprobox.report.pdf import drop_times
 from reprobox.report.sbom import format_sbom

@@ -8,12 +8,12 @@ from made_report import DECLARED, GPU, SPEC, change_record, make_lock, make_proc
 
 from reprobox.contributions.model import Contributions, Status
 from reprobox.errors import SpecError
+from reprobox.languages import load_language
 from reprobox.lock import ImageBase
 from reprobox.records import EarlierRun, RuntimeRecord
 from reprobox.report.check import check_report
 from reprobox.report.checklist import ITEMS
 from reprobox.report.json_text import format_report, report_to_json
-from reprobox.report.lang import load_language
 from reprobox.report.layout import lay_out
 from reprobox.report.make import make_report
 from reprobox.report.model import Git

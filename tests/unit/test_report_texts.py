@@ -11,9 +11,9 @@ from made_report import change_record, make_full_report, make_record, make_sourc
 
 from reprobox.contributions.model import Contribution, Contributions, Status
 from reprobox.errors import UsageError
+from reprobox.languages import choose_languages, list_languages, load_language
 from reprobox.records import OutputFile, Suspect
 from reprobox.report.json_text import format_report, report_to_json, show_plain
-from reprobox.report.lang import choose_languages, list_languages, load_language
 from reprobox.report.layout import lay_out
 from reprobox.report.make import make_report
 from reprobox.report.render import format_html, format_markdown

@@ -1,16 +1,32 @@
-"""The languages of a report: one file each, found by their folder."""
+"""The languages of what people read: one file each, found by their folder; and sentences by their keys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 from reprobox.errors import UsageError
-from reprobox.report.values import Reason
 from reprobox.templating import templates_folder
 
 FOLDER = "report/lang"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One sentence that each language has: its key in the language's file, and what is filled in."""
+
+    key: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+def make_reason(key: str, **values: str | int) -> Reason:
+    """Return a reason with its values as texts."""
+    return Reason(key, tuple((name, str(value)) for name, value in values.items()))
+
+
+Said = tuple[Reason, ...]
+"""Sentences that belong together, in this order."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +45,11 @@ class Language:
     def fill(self, reason: Reason, group: str = "reason") -> str:
         """Return a sentence with its values in their places."""
         return self.texts[f"{group}.{reason.key}"].format_map(dict(reason.values))
+
+    def tell(self, said: Said, group: str) -> str:
+        """Return sentences in one line."""
+        first, *others = [self.fill(one, group) for one in said] or [""]
+        return reduce(lambda one, other: self["word.and"].format(first=one, second=other), others, first)
 
 
 @cache
