@@ -53,9 +53,12 @@ def lock_command(
     as it is, as long as the spec still allows it.
     """
     from reprobox import workflow
+    from reprobox.project import open_project
 
-    project, settings = open_spec(spec)
-    outcome = workflow.check_lock(project) if check else workflow.lock_project(project, settings, upgrade=upgrade)
+    if check:  # without a cache, which a user without a home has none of
+        outcome = workflow.check_lock(open_project(spec))
+    else:
+        outcome = workflow.lock_project(*open_spec(spec), upgrade=upgrade)
     if as_json:
         print_json(outcome.to_json())
     else:

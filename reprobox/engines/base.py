@@ -237,8 +237,10 @@ class Runner(Protocol):
 class StepEngine(Protocol):
     """Runs the steps that an image is built by."""
 
-    def limit_steps(self, memory: int) -> None:
-        """Hold every step from now on to so many bytes of memory, swap included: those of a stranger's build."""
+    def limit_steps(self, memory: int, disk: int | None) -> None:
+        """Hold every step from now on to so many bytes of memory, swap included, and of what it writes; ``None``: no
+        limit to that. For a stranger's build.
+        """
 
     def run_step(
         self,

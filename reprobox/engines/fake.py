@@ -163,7 +163,7 @@ class FakeEngine:
             return ended
         return ContainerResult(ended, 0.0, out_of_memory=False, timed_out=False, peak_memory=None)
 
-    def limit_steps(self, memory: int) -> None:
+    def limit_steps(self, memory: int, disk: int | None) -> None:
         """Do nothing: what a step takes here is the test's own."""
 
     def run_step(

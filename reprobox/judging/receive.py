@@ -14,7 +14,7 @@ from reprobox.bundle.manifest import refuse
 from reprobox.bundle.model import INPUTS, PROJECT, Manifest
 from reprobox.bundle.read import BundleLayers, Heading, extract_files, read_heading
 from reprobox.bundle.signature import check_signature
-from reprobox.engines.base import Engine
+from reprobox.engines.base import Engine, EngineInfo
 from reprobox.errors import BundleError, UsageError
 from reprobox.files import write_atomic
 from reprobox.image import load_image
@@ -113,10 +113,7 @@ def check_room(engine: Engine, manifest: Manifest, path: Path) -> None:
     layers = {one.diff_id: one.size for one in manifest.layers}
     lacking = list(layers)[engine.count_held_layers(tuple(layers)) :]
     needed = sum(layers[one] for one in lacking)
-    try:
-        free = shutil.disk_usage(info.root).free if info.local else None
-    except OSError:
-        return
+    free = _find_free(info)
     if free is not None and needed + RESERVE > free:
         raise UsageError(
             f"the layers of {path.name} take {format_size(needed)}, and {format_size(free)} are left in {info.root}",
@@ -124,9 +121,19 @@ def check_room(engine: Engine, manifest: Manifest, path: Path) -> None:
         )
 
 
+def _find_free(info: EngineInfo) -> int | None:
+    """Return the bytes that are left on the engine's disk; ``None`` where that cannot be seen from here."""
+    try:
+        return shutil.disk_usage(info.root).free if info.local else None
+    except OSError:
+        return None
+
+
 def _rebuild(entry: Entry, tag: str, engine: Engine, settings: Settings) -> None:
     # Its build steps are a stranger's programs: what they want must not be all that the machine has.
-    engine.limit_steps(engine.info().memory * 3 // 4)
+    info = engine.info()
+    free = _find_free(info)
+    engine.limit_steps(info.memory * 3 // 4, None if free is None else max(1, free // 2))
     with show_activity(settings.reporter, "make the image anew"):
         built = build_plan(entry.plan, entry.folder / PROJECT, engine, settings, tag)
     if built.image.config_digest == entry.manifest.image_digest:

@@ -154,12 +154,32 @@ def test_a_stranger_s_steps_have_a_limit_of_memory(layers):
     load_image(engine, make_image(layers), IMAGE, layers)
     bomb = "dd if=/dev/zero of=/dev/null bs=200M count=1 2>&1 && echo took it"
     assert step(engine, bomb)[0] == 0
-    engine.limit_steps(64 << 20)
+    engine.limit_steps(64 << 20, None)
     with pytest.raises(BuildError, match="wanted more memory than its limit of 67"):
         step(engine, bomb)
     with pytest.raises(BuildError, match="wanted more memory"):
         export(engine, bomb)
     assert step(engine, "echo small") == (0, b"small\n")
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "podman"])
+def test_a_stranger_s_steps_have_a_limit_of_disk(layers, daemons, kind):
+    engine = connect({"DOCKER_HOST": daemons(kind)[0].host})
+    load_image(engine, make_image(layers), IMAGE, layers)
+    engine.limit_steps(1 << 30, 8 << 20)
+    assert export(engine, "head -c 4000000 /dev/zero > /made")
+    # While it runs, at its very end, and in files that are all holes.
+    for much in (
+        "for i in 1 2 3 4 5 6; do head -c 4000000 /dev/zero > /made$i; done; sleep 60",
+        "for i in 1 2 3 4 5 6; do head -c 4000000 /dev/zero > /made$i; done",
+        "dd if=/dev/zero of=/made bs=1 count=1 seek=900000000000 2>&1",
+        "for i in 1 2 3 4 5 6; do dd if=/dev/zero of=/made$i bs=1 count=1 seek=7000000; done 2>&1",
+    ):
+        began = time.monotonic()
+        with pytest.raises(BuildError, match="wrote more than its limit of 8"):
+            export(engine, much)
+        assert time.monotonic() - began < 30
+    assert count_containers(engine) == 0
 
 
 def test_a_step_in_an_image_that_is_not_there_is_one_clear_error(everywhere):

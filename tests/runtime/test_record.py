@@ -123,7 +123,7 @@ def test_the_same_pid_twice_is_two_records(box):
 
 def test_a_reader_never_sees_half_a_record(newest_box):
     box = newest_box
-    code = "import importlib, random\nfor _ in range(3000):\n    importlib.reload(random)\n"
+    code = "import importlib, random\nfor _ in range(1000):\n    importlib.reload(random)\n"
     process = box.start(str(box.python), "-c", code)
     seen = 0
     while process.poll() is None:

@@ -75,6 +75,7 @@ def test_every_graph_is_seeded_and_every_session_has_the_threads(make_box, versi
     assert version != "1.15.5" or drawn == 0.27722787857055664
 
 
+@pytest.mark.long
 def test_a_graph_that_the_program_seeds_has_its_seed_and_is_noted(make_box):
     code = """
 import json
@@ -91,6 +92,7 @@ print(json.dumps([float(first[0]), float(second[0])]))
     assert [(one["kind"], one["where"]) for one in box.records()[0]["suspects"]] == [("reseeded", "script.py:4")]
 
 
+@pytest.mark.long
 def test_eager_execution_can_be_enabled_and_is_seeded(make_box):
     code = """
 import json

@@ -210,6 +210,7 @@ class TestKeras:
         assert {kind: kinds.count(kind) for kind in ("init", "step")} == {"init": 2, "step": 9}
         assert box.record()["warnings"] == []
 
+    @pytest.mark.long
     @pytest.mark.parametrize("version", TENSORFLOWS)
     def test_fit_of_older_versions_is_noted(self, framework_box, version):
         python, requirements = TENSORFLOWS[version]

@@ -191,6 +191,13 @@ def test_without_a_home_folder_the_cache_is_asked_for(run, homeless, tmp_path):
     assert "set REPROBOX_CACHE or HOME" in done.stderr
 
 
+def test_a_lock_is_checked_without_a_home_folder(run, homeless, tmp_path):
+    (tmp_path / "spec.yaml").write_text("reprobox: 1\nname: x\nseed: 3\ncommand: python x.py\n")
+    done = run("lock", "--check", str(tmp_path))
+    assert done.exit_code == 4
+    assert "no home folder" not in done.stderr
+
+
 @pytest.mark.parametrize("name", ["REPROBOX_CACHE", "XDG_CACHE_HOME"])
 def test_with_a_cache_no_home_folder_is_needed(run, homeless, monkeypatch, tmp_path, name):
     monkeypatch.setenv(name, str(tmp_path / "cache"))

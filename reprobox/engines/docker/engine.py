@@ -74,9 +74,9 @@ class DockerEngine:
         """Run to the end; see ``engines.base.Runner``."""
         return run_container(self._client, self._containers, spec, on_output, self.info())
 
-    def limit_steps(self, memory: int) -> None:
+    def limit_steps(self, memory: int, disk: int | None) -> None:
         """Limit what each step may take; see ``engines.base.StepEngine``."""
-        self._steps.memory = memory
+        self._steps.memory, self._steps.disk = memory, disk
 
     def run_step(
         self,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, BinaryIO
 
 import docker
@@ -15,6 +16,7 @@ from reprobox.engines.docker.calls import fetch_stream, send_stream
 from reprobox.engines.docker.config import MOST_PROCESSES
 from reprobox.engines.docker.containers import Containers
 from reprobox.engines.docker.errors import translate_errors
+from reprobox.engines.docker.writing import WriteLimit
 from reprobox.errors import BuildError
 from reprobox.sizes import format_size
 
@@ -29,6 +31,8 @@ class Steps:
         self._exports = exports
         self.memory: int | None = None
         """Bytes that a step may take, swap included; ``None``: no limit."""
+        self.disk: int | None = None
+        """Bytes that a step may write; ``None``: no limit."""
 
     def run_step(
         self,
@@ -43,7 +47,8 @@ class Steps:
     ) -> int:
         """Run ``argv`` and return its exit code; ``on_output`` gets stderr, and stdout where ``stdout`` is None."""
         with self._containers.create(self._configure(image, argv, env, stdin=stdin is not None)) as container:
-            return self._finish(container, argv, stdin, stdout, on_output, timeout)
+            written = self._limit_writes(container, argv)
+            return self._finish(container, argv, written, stdin, stdout, on_output, timeout)
 
     def export_step(
         self,
@@ -59,13 +64,14 @@ class Steps:
         with self._containers.create(self._configure(image, argv, env, stdin=False)) as container:
             if files is not None:
                 self._put_files(container, files)
-            code = self._finish(container, argv, None, None, on_output, timeout)
+            written = self._limit_writes(container, argv)
+            code = self._finish(container, argv, written, None, None, on_output, timeout)
             if code:
-                raise BuildError(f"`{' '.join(argv)[:200]}` failed with exit code {code}")
+                raise BuildError(f"{_name(argv)} failed with exit code {code}")
             with translate_errors("reading the step's files"):
-                yield from self._read_root(container)
+                yield from written.meter(self._read_root(container))
 
-    def _read_root(self, container: str) -> Iterator[bytes]:
+    def _read_root(self, container: str) -> Generator[bytes, None, None]:
         """Yield a container's root file system.
 
         Not by Docker's own export: from 25 to 27 it keeps the layers and the mount of every container that has been
@@ -79,6 +85,7 @@ class Steps:
         self,
         container: str,
         argv: Sequence[str],
+        written: WriteLimit,
         stdin: BinaryIO | None,
         stdout: BinaryIO | None,
         on_output: Callable[[bytes], None],
@@ -86,7 +93,7 @@ class Steps:
     ) -> int:
         with attach_streams(self._client, container, stdin) as output:
             self._containers.start(container)
-            with self._limited(container, argv, timeout):
+            with self._limited(container, argv, timeout), written.held():
                 for stream, data in read_frames(output):
                     if stdout is not None and stream == "stdout":
                         stdout.write(data)
@@ -94,9 +101,8 @@ class Steps:
                         on_output(data)
                 state = self._containers.wait(container)
         if state.get("OOMKilled") and self.memory:
-            raise BuildError(
-                f"`{' '.join(argv)[:200]}` wanted more memory than its limit of {format_size(self.memory)}"
-            )
+            raise BuildError(f"{_name(argv)} wanted more memory than its limit of {format_size(self.memory)}")
+        written.check()
         return int(state["ExitCode"])
 
     def _configure(self, image: str, argv: Sequence[str], env: Mapping[str, str], *, stdin: bool) -> dict[str, Any]:
@@ -111,7 +117,7 @@ class Steps:
 
         def expire() -> None:
             expired.set()
-            self._containers.send_signal(container, signal.SIGKILL)
+            self._kill(container)
 
         timer = threading.Timer(timeout, expire)
         timer.daemon = True
@@ -121,12 +127,22 @@ class Steps:
         finally:
             timer.cancel()
         if expired.is_set():
-            raise BuildError(f"`{' '.join(argv)[:200]}` was stopped after {timeout:g} seconds")
+            raise BuildError(f"{_name(argv)} was stopped after {timeout:g} seconds")
+
+    def _limit_writes(self, container: str, argv: Sequence[str]) -> WriteLimit:
+        return WriteLimit(self._client, container, _name(argv), self.disk, partial(self._kill, container))
+
+    def _kill(self, container: str) -> None:
+        self._containers.send_signal(container, signal.SIGKILL)
 
     def _put_files(self, container: str, files: Iterable[bytes]) -> None:
         with translate_errors("putting files into the container"):
             path = "/containers/{0}/archive"
             send_stream(self._client, "PUT", path, container, data=files, params={"path": "/"})
+
+
+def _name(argv: Sequence[str]) -> str:
+    return f"`{' '.join(argv)[:200]}`"
 
 
 def _step_config(image: str, argv: Sequence[str], env: Mapping[str, str], *, stdin: bool) -> dict[str, Any]:

@@ -14,8 +14,6 @@ from program import PROGRAM, call_program
 
 pytestmark = pytest.mark.network
 
-OTHER = "docker-26.1-containerd"
-"""It has least in common with Debian's own Docker, which makes the reference; the others take long."""
 LINES = (
     "packages: {list: [numpy==2.4.6, six==1.17.0, toml==0.10.2], from_source: [toml]}",
     "system: [hello]",
@@ -89,10 +87,8 @@ def test_folder_name_umask_locale_time_zone_and_clock_do_not_matter(project, ref
     assert reference["manifest_digest"] in done.stdout
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.long) for name in (*KINDS, "podman") if name != OTHER] + [OTHER],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", [*KINDS, "podman"])
 def test_every_engine_makes_and_holds_the_same_image(name, project, reference, empty_cache, daemons):
     daemon, _ = daemons(name)
     environ = {**empty_cache, "DOCKER_HOST": daemon.host}
