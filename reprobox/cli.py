@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from reprobox import __version__
-from reprobox.cli_app import Boundary, split_command
+from reprobox.cli_app import Boundary, Command, split_command
 from reprobox.gpus.selection import join_option
 
 _MODULES = {
@@ -49,7 +49,7 @@ class _Commands(UserDict[str, Any]):
 
 def _make_command(name: str) -> object:
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    alone.command(name)(getattr(import_module(f"reprobox.{_MODULES[name]}"), f"{name}_command"))
+    alone.command(name, cls=Command)(getattr(import_module(f"reprobox.{_MODULES[name]}"), f"{name}_command"))
     return get_command(alone)
 
 

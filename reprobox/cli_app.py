@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from reprobox.errors import UsageError
 from reprobox.failure import describe_error, report_failure
-from reprobox.streams import write_line
+from reprobox.streams import name_stream, silence, write_line
 
 if TYPE_CHECKING:
     from reprobox.project import Project
@@ -27,8 +27,8 @@ class Boundary(TyperGroup):
     """The one place where a failure becomes a message and an exit code."""
 
     def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 — Typer's own signature
-        """Parse the options."""
-        with _wrong_options_told():
+        """Parse the options, as which help and version are printed."""
+        with _printing(), _wrong_options_told():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 — Typer's own signature
@@ -39,7 +39,32 @@ class Boundary(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except (Exception, KeyboardInterrupt) as exc:
-            raise typer.Exit(report_failure(exc, as_json=_wants_json(), reports=_reports_folder())) from None
+            raise _make_exit(exc) from None
+
+
+class Command(TyperCommand):
+    """One command."""
+
+    def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 — Typer's own signature
+        """Parse the options, as which help is printed."""
+        with _printing():
+            return super().make_context(*args, **more)
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    """End well when nobody reads on, and with the error of a full disk."""
+    try:
+        yield
+    except BrokenPipeError:
+        silence(sys.stdout)
+        raise typer.Exit from None
+    except OSError as exc:
+        raise _make_exit(name_stream(exc, sys.stdout)) from None
+
+
+def _make_exit(exc: BaseException) -> typer.Exit:
+    return typer.Exit(report_failure(exc, as_json=_wants_json(), reports=_reports_folder()))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -63,6 +62,8 @@ def hash_folder(path: Path) -> str:
 
 def _hash_files(root: bytes, files: list[bytes]) -> Iterator[bytes]:
     """Yield the line of each file, hashing several at once (hashlib works without the interpreter's lock)."""
+    from concurrent.futures import ThreadPoolExecutor  # late: most runs have no folders to hash
+
     paths = [os.path.join(root, name) for name in files]  # noqa: PTH118
     with ThreadPoolExecutor(_WORKERS) as pool:
         for start in range(0, len(paths), _BATCH):

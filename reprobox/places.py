@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reprobox.engines.base import Engine, Runner
-from reprobox.engines.local import LocalEngine, LocalImage
 from reprobox.plan import Plan
 from reprobox.settings import Settings
+
+if TYPE_CHECKING:
+    from reprobox.engines.local import LocalImage
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class LocalPlace:
 
     def connect(self) -> Runner:
         """Return an engine that shares the images."""
+        from reprobox.engines.local import LocalEngine
+
         return LocalEngine(self._images)
 
     def provide(self, plan: Plan, project: Path) -> Provided:

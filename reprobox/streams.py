@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TextIO
 
 
@@ -13,6 +14,13 @@ def write_bytes(stream: TextIO, data: bytes) -> None:
         stream.buffer.flush()
     except BrokenPipeError:
         silence(stream)
+    except OSError as exc:
+        raise name_stream(exc, stream) from exc
+
+
+def name_stream(error: OSError, stream: TextIO) -> OSError:
+    """Return an error of writing that says to what."""
+    return OSError(error.errno, error.strerror, "standard error" if stream is sys.stderr else "standard output")
 
 
 def write_line(stream: TextIO, text: str) -> None:

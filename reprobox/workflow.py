@@ -28,6 +28,7 @@ from reprobox.spec.positions import LoadedSpec
 from reprobox.streams import write_bytes
 
 if TYPE_CHECKING:
+    from reprobox.gpu_checks import GpuChecks
     from reprobox.places import Place
     from reprobox.run import RunRequest
     from reprobox.sweep import SeedRun
@@ -158,7 +159,6 @@ def prepare_run(
     project: Project, settings: Settings, *, gpus: tuple[str, ...], stage: str = "", command: tuple[str, ...] = ()
 ) -> ReadyRun:
     """Bring the image up to date and check the inputs."""
-    from reprobox.gpu_checks import GpuChecks
     from reprobox.gpus.driver import read_driver
     from reprobox.host import read_host
     from reprobox.inputs import check_inputs
@@ -170,8 +170,11 @@ def prepare_run(
     stages = _choose_stages(plan, stage)
     check_inputs(spec, project.folder, planned.loaded.problem)
     place, driver = open_place(settings), read_driver()
-    checks = GpuChecks(gpus, driver, place.engine, plan, settings) if gpus else None
-    if checks:
+    checks: GpuChecks | None = None
+    if gpus:
+        from reprobox import gpu_checks
+
+        checks = gpu_checks.GpuChecks(gpus, driver, place.engine, plan, settings)
         checks.check_machine()
     provided = place.provide(plan, project.folder)
     if checks:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import docker
@@ -14,6 +16,7 @@ from reprobox.engines.docker.describe import describe_engine
 from reprobox.engines.docker.images import Images
 from reprobox.engines.docker.run import run_container
 from reprobox.engines.docker.steps import Steps
+from reprobox.errors import EngineError
 
 
 class DockerEngine:
@@ -27,8 +30,14 @@ class DockerEngine:
         self._containers = Containers(client)
         self._steps = Steps(client, self._containers, exports=lambda: self.info().name != "docker")
         self._info: EngineInfo | None = None
-        self._containers.sweep()
-        self._images.sweep()
+        # Beside what the command is about: where there are many images, listing them takes longer than most answers.
+        threading.Thread(target=self._tidy, name="tidy the engine").start()
+
+    def _tidy(self) -> None:
+        """Remove what killed processes of ours left here; a failure fails no command."""
+        with suppress(EngineError):
+            self._containers.sweep()
+            self._images.sweep()
 
     def info(self) -> EngineInfo:
         """Ask the engine about itself, once."""
