@@ -30,6 +30,15 @@ _NUMBERS = {
     **{kind: np.dtype(kind).str for kind in ("int8", "int16", "int32", "int64")},
     **{kind: np.dtype(kind).str for kind in ("uint8", "uint16", "uint32", "uint64")},
 }
+_MOMENTS = {
+    "timestamp": "int64",
+    "duration": "int64",
+    "time64": "int64",
+    "date64": "int64",
+    "time32": "int32",
+    "date32": "int32",
+}
+"""Kinds of times, whose unit stands behind, and the whole numbers that they are: Python's own reach no nanoseconds."""
 _TEXTS = {"string", "large_string", "binary", "large_binary"}
 
 Library = Any
@@ -50,10 +59,14 @@ def read_parquet(file: Opened, parquet: Library) -> Document:
     parts, rows = Parts(), table.metadata.num_rows
     for field in schema:
         name, kind = escape_name(field.name), str(field.type)
-        short = kind in _NUMBERS or kind in _TEXTS or kind.startswith("dictionary")
-        column = _Column(reader, field.name, _ROWS if short else _FEW_ROWS)
-        if kind in _NUMBERS:
-            parts.add(name, Numbers(_NUMBERS[kind], (rows,), column.read_numbers))
+        moment = _MOMENTS.get(kind.partition("[")[0], "")
+        number = moment or kind
+        short = number in _NUMBERS or kind in _TEXTS or kind.startswith("dictionary")
+        column = _Column(reader, field.name, _ROWS if short else _FEW_ROWS, moment)
+        if moment:
+            parts.add(join_own(name, "type"), Mark("the type", kind))
+        if number in _NUMBERS:
+            parts.add(name, Numbers(_NUMBERS[number], (rows,), column.read_numbers))
             parts.add(join_own(name, "missing"), Numbers("|b1", (rows,), column.read_missing))
         else:
             parts.add(join_own(name, "type"), Mark("the type", kind))
@@ -75,10 +88,11 @@ def _check_sizes(about: Library) -> None:
 class _Column:
     """Reads one column again and again."""
 
-    def __init__(self, table: Library, name: str, rows: int) -> None:
+    def __init__(self, table: Library, name: str, rows: int, moment: str) -> None:
         self._table = table
         self._name = name
         self._rows = rows
+        self._moment = moment
 
     def _read(self) -> Iterator[Column]:
         for batch in self._table.iter_batches(self._rows, columns=[self._name], use_threads=False):
@@ -89,7 +103,8 @@ class _Column:
     def read_numbers(self) -> Iterator[bytes]:
         """Yield the numbers, 0 for those that are missing."""
         for column in self._read():
-            whole = column.fill_null(False if str(column.type) == "bool" else 0)
+            numbers = column.view(self._moment) if self._moment else column
+            whole = numbers.fill_null(False if str(numbers.type) == "bool" else 0)
             yield whole.to_numpy(zero_copy_only=False).tobytes()
 
     def read_missing(self) -> Iterator[bytes]:

@@ -240,9 +240,24 @@ def test_types_of_columns_count(compare, kinds, values):
 def test_types_of_other_columns_count(compare):
     days = pyarrow.array([1, None], pyarrow.date32())
     one, other = (table(x=days.cast(kind)) for kind in (pyarrow.timestamp("ms"), pyarrow.timestamp("us")))
-    assert [item.what for item in compare("x.parquet", one, other).differences] == [
-        "the type timestamp[ms] against the type timestamp[us]"
-    ]
+    found = compare("x.parquet", one, other).differences
+    assert "the type timestamp[ms] against the type timestamp[us]" in [item.what for item in found]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pyarrow.timestamp(unit) for unit in ("ms", "us", "ns")),
+        pyarrow.timestamp("ns", tz="Asia/Tokyo"),
+        *(pyarrow.duration("ns"), pyarrow.time64("ns"), pyarrow.time32("ms"), pyarrow.date32()),
+    ],
+    ids=str,
+)
+def test_times_are_whole_numbers_of_their_unit(compare, kind):
+    one, other = (table(x=pyarrow.array(values, kind)) for values in ([7, None, 86], [7, None, 87]))
+    (found,) = compare("x.parquet", one, other, Tolerance(absolute=10)).differences
+    assert (found.part, found.tolerable) == ("x", False)
+    assert (found.numbers.differing, found.numbers.max_absolute, found.numbers.first) == (1, 1, "[2]")
 
 
 def test_numbers_are_measured_where_some_are_missing(compare):
