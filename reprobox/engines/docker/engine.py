@@ -16,7 +16,6 @@ from reprobox.engines.docker.describe import describe_engine
 from reprobox.engines.docker.images import Images
 from reprobox.engines.docker.run import run_container
 from reprobox.engines.docker.steps import Steps
-from reprobox.errors import EngineError
 
 
 class DockerEngine:
@@ -35,7 +34,7 @@ class DockerEngine:
 
     def _tidy(self) -> None:
         """Remove what killed processes of ours left here; a failure fails no command."""
-        with suppress(EngineError):
+        with suppress(Exception):
             self._containers.sweep()
             self._images.sweep()
 
