@@ -96,6 +96,9 @@ def _describe_runtime(record: RunRecord) -> dict[str, str]:
             for name, entry in entries.items() if isinstance(entries, dict) else ():
                 if isinstance(entry, dict):
                     found.setdefault(str(name), set()).add(str(entry.get(key)))
+        libraries = process.get("libraries")
+        for name, build in libraries.items() if isinstance(libraries, dict) else ():
+            found.setdefault(str(name), set()).add(str(build))
         overrides = process.get("overrides")
         for entry in overrides if isinstance(overrides, list) else ():
             if isinstance(entry, dict):

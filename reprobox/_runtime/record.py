@@ -43,6 +43,7 @@ class Record(object):
         # The parent may have ended already, and forked on its way out.
         child.data.pop("overrides", None)
         child.data.pop("gpu", None)
+        child.data.pop("libraries", None)
         child.data.update(facts)
         return child
 

@@ -7,6 +7,7 @@ import time
 from . import gpu
 from .backends import BACKENDS, load_backend
 from .identity import derive_seed
+from .libraries import describe_libraries
 from .memory import read_peak_memory
 from .place import read_place
 from .record import Record, cut_arguments
@@ -118,6 +119,7 @@ class Seeder(object):
             for name, (backend, module) in list(self._loaded.items()):
                 if name in data["backends"]:
                     data["backends"][name]["version"] = backend.find_version(module)
+            data["libraries"] = describe_libraries()
         except Exception as error:
             self._warn_of("exit", error)
         self.record.write()

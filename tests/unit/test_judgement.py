@@ -17,7 +17,7 @@ from reprobox.judging.statement import format_attestation
 from reprobox.judging.text import describe_judgement, describe_rung
 from reprobox.languages import list_languages, load_language, make_reason
 from reprobox.record_diff import NAMED_GROUPS, compare_circumstances
-from reprobox.records import Gpu, Host
+from reprobox.records import Gpu, Host, RuntimeRecord
 from reprobox.verdict import RunComparison, Verdict
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
@@ -100,6 +100,16 @@ def test_what_was_not_the_same_has_its_name_in_the_pages_language(code):
             else texts.get(f"circumstance.{fact.name.replace(' ', '_')}", fact.name)
         )
         assert re.search(rf"^\|? ?{re.escape(group)} \| `?{re.escape(name)}`? \|", page, re.MULTILINE), fact
+
+
+def test_another_build_of_a_library_is_named_at_the_same_version_of_the_package():
+    def run(library):
+        process = {"backends": {"xgboost": {"version": "3.4.1"}}, "libraries": {"libstdc++": library, "odd": ["x"]}}
+        return replace(make_record(), runtime=RuntimeRecord((process, {"libraries": "none"}), ()))
+
+    one, other = "libstdc++.so.6.0.28, build 01, GCC: 10.2.1", "libstdc++.so.6.0.33, build 02, GCC: 14.2.1"
+    (fact,) = compare_circumstances(run(one), run(other))
+    assert (fact.group, fact.name, fact.a, fact.b) == ("runtime", "libstdc++", one, other)
 
 
 def test_a_judgement_that_ended_early_has_a_page_too():
