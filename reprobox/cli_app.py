@@ -60,6 +60,7 @@ def _printing() -> Iterator[None]:
         silence(sys.stdout)
         raise typer.Exit from None
     except OSError as exc:
+        silence(sys.stdout)
         raise _make_exit(name_stream(exc, sys.stdout)) from None
 
 

@@ -15,6 +15,7 @@ def write_bytes(stream: TextIO, data: bytes) -> None:
     except BrokenPipeError:
         silence(stream)
     except OSError as exc:
+        silence(stream)
         raise name_stream(exc, stream) from exc
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine_packages import CACHE, install_packages, unpack_packages
+from engine_tidying import wait_for_tidying
 
 from reprobox.engines.docker import DockerEngine, connect
 from reprobox.errors import EngineError
@@ -116,7 +117,9 @@ class Daemon:
             if self._process.poll() is not None:
                 break
             try:
-                return connect(self.environ)
+                engine = connect(self.environ)
+                wait_for_tidying()  # it may be stopped at once
+                return engine
             except EngineError:
                 time.sleep(0.1)
         self.kill()
@@ -182,7 +185,9 @@ class Podman:
             )
         for _ in range(100):
             try:
-                return connect({"DOCKER_HOST": self.host})
+                engine = connect({"DOCKER_HOST": self.host})
+                wait_for_tidying()  # it may be stopped at once
+                return engine
             except EngineError:
                 time.sleep(0.1)
         raise RuntimeError(f"podman did not start:\n{(self.folder / 'log').read_text()[-3000:]}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from engine_images import make_image, run_shell
+from engine_tidying import wait_for_tidying
 
 from reprobox.engines.base import ContainerSpec, GpuAccess, Mount
 from reprobox.engines.docker import connect
@@ -338,6 +339,7 @@ def test_a_caller_that_is_ended_leaves_no_container(engine, busybox, number, cod
     # A killed process can do nothing any more: the next one tidies up.
     assert count_containers(engine, label) == (1 if number == signal.SIGKILL else 0)
     connect(os.environ)
+    wait_for_tidying()
     assert count_containers(engine, label) == 0
 
 
@@ -347,6 +349,7 @@ def test_a_living_process_keeps_its_container(engine, busybox):
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"up\n"
         connect(os.environ)
+        wait_for_tidying()
         assert count_containers(engine, label) == 1
         process.terminate()
         assert process.wait(timeout=20) == 130

@@ -12,7 +12,10 @@ PROGRAM = Path(sys.executable).with_name("reprobox")
 
 
 def call(*arguments, stdout=subprocess.PIPE):
-    done = subprocess.run([PROGRAM, *arguments], stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=60)
+    environ = {**os.environ, "PYTHONUNBUFFERED": ""}  # as it is for most
+    done = subprocess.run(
+        [PROGRAM, *arguments], stdout=stdout, stderr=subprocess.PIPE, env=environ, check=False, timeout=60
+    )
     return done.returncode, done.stdout, done.stderr.decode()
 
 

@@ -8,13 +8,13 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import docker
 import pytest
 from caches import list_files, make_cache
+from engine_tidying import wait_for_tidying
 from index_server import IndexServer
 from program import PROGRAM, call_program
 
@@ -193,9 +193,7 @@ def test_temporary_images_of_the_dead_go_and_those_of_the_living_stay(engine, bu
     for name in (dead, living):
         engine.tag_image(busybox, name)
     connect(os.environ)
-    for thread in threading.enumerate():
-        if thread.name == "tidy the engine":
-            thread.join(60)
+    wait_for_tidying()
     assert engine.find_image(dead) is None
     assert engine.find_image(living) is not None
     engine.remove_image(living)
