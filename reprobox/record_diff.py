@@ -96,14 +96,12 @@ def _describe_runtime(record: RunRecord) -> dict[str, str]:
             for name, entry in entries.items() if isinstance(entries, dict) else ():
                 if isinstance(entry, dict):
                     found.setdefault(str(name), set()).add(str(entry.get(key)))
-        libraries = process.get("libraries")
-        for name, build in libraries.items() if isinstance(libraries, dict) else ():
-            found.setdefault(str(name), set()).add(str(build))
         overrides = process.get("overrides")
         for entry in overrides if isinstance(overrides, list) else ():
             if isinstance(entry, dict):
                 found.setdefault(f"{entry.get('switch')} at the end", set()).add(str(entry.get("found")))
-    return {name: ", ".join(sorted(values)) for name, values in sorted(found.items())}
+    said = {name: ", ".join(sorted(values)) for name, values in sorted(found.items())}
+    return {**said, **record.runtime.libraries}
 
 
 def _describe_stages(record: RunRecord) -> dict[str, str]:

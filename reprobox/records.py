@@ -106,6 +106,16 @@ class RuntimeRecord:
     """The processes' own fragments, sorted by start; ``docs/runtime.md`` lists the fields."""
     warnings: tuple[str, ...]
 
+    @property
+    def libraries(self) -> dict[str, str]:
+        """Name -> file, build and compilers of the compiled libraries that processes say they computed with."""
+        found: dict[str, set[str]] = {}
+        for process in self.processes:
+            libraries = process.get("libraries")
+            for name, build in libraries.items() if isinstance(libraries, dict) else ():
+                found.setdefault(str(name), set()).add(str(build))
+        return {name: "; ".join(sorted(builds)) for name, builds in sorted(found.items())}
+
 
 @dataclass(frozen=True)
 class Suspect:

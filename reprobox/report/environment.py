@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 
 from reprobox.lock import ArchiveBase, DebianBase, ImageBase, Sdist, Wheel
 from reprobox.report.environment_model import (
@@ -23,9 +24,11 @@ from reprobox.report.sources import Sources
 from reprobox.report.values import Origin
 from reprobox.resolve.deb_releases import find_release
 from reprobox.spec.backends import seed_limits
+from reprobox.streams import escape_unprintable
 
 _CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
 _CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?")
+_MOST_LIBRARIES, _LONGEST_NAME = 60, 200
 
 
 def describe_environment(sources: Sources) -> EnvironmentSection:
@@ -129,7 +132,7 @@ def _describe_hardware(sources: Sources) -> Hardware:
     models = dict.fromkeys(gpu.name for gpu in gpus)
     return Hardware(
         origin=Origin.MEASURED,
-        trace=sources.run_file.trace("host", "gpus"),
+        trace=sources.run_file.trace("host", "gpus", "runtime.processes"),
         number_of_nodes=1,
         host_processor_model_name=host.cpu_model or None,
         host_processor_vcpu_count=host.cpus,
@@ -143,13 +146,20 @@ def _describe_hardware(sources: Sources) -> Hardware:
         accelerators=tuple(Accelerator(gpu.name, gpu.driver, gpu.memory, gpu.compute_capability) for gpu in gpus),
         operating_system=_name_system(sources),
         framework=_list_frameworks(dict(sources.plan.versions)) if sources.has_lock else None,
-        other_software_stack=_list_stack(sources) if sources.has_lock else {},
+        other_software_stack={**(_list_stack(sources) if sources.has_lock else {}), **_list_libraries(sources)},
     )
 
 
 def _list_frameworks(versions: Mapping[str, str]) -> str | None:
     known = seed_limits().keys()
     return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if name in known) or None
+
+
+def _list_libraries(sources: Sources) -> dict[str, str]:
+    """Return the compiled libraries that were computed with: one version of a package is compiled by many."""
+    found = sources.record.runtime.libraries.items()
+    few = islice(found, _MOST_LIBRARIES)
+    return {escape_unprintable(name[:_LONGEST_NAME]): build for name, build in few if name.strip()}
 
 
 def _list_stack(sources: Sources) -> dict[str, str]:

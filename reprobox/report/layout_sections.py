@@ -137,6 +137,7 @@ def lay_out_environment(reader: Reader) -> Iterator[Block]:
     yield reader.statement("method", f"{u}.method")
     yield reader.statement("hyperparameters", f"{u}.hyperparameters")
     yield reader.facts("hardware", f"{u}.hardware", _HARDWARE)
+    yield reader.mapping("stack", f"{u}.hardware.other_software_stack", f"{u}.hardware")
     names = ("digest", "base", "base_digest", "spec_digest", "lock_digest")
     yield reader.facts("image", f"{u}.image", [(name, show_text) for name in names])
     yield reader.facts("engine", f"{u}.engine", [(name, show_text) for name in ("name", "version", "isolation")])

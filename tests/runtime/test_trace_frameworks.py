@@ -248,6 +248,7 @@ for draws in (0, 0, 1):
 
 
 @pytest.mark.network
+@pytest.mark.long
 def test_the_state_of_paddles_generator_is_noted(runtime_root, tmp_path):
     box = traced(make_group_box(PADDLE, runtime_root, tmp_path / "box"))
     code = """

@@ -202,6 +202,18 @@ class TestEnvironment:
             "machine-learning-model"
         ]
 
+    def test_the_compiled_libraries_that_were_loaded_are_named(self):
+        build = "libgomp.so.1.0.0, build 0123456789abcdef, GCC: 14.2.1"
+        process = make_process("train") | {"libraries": {"libgomp of torch": build, " ": "x", "\x1b[31m": "<blink>"}}
+        sources = change_record(make_sources(), runtime=RuntimeRecord((process, {"libraries": ["odd"]}), ()))
+        found = to_json(sources)
+        stack = found["u_environment"]["hardware"]["other_software_stack"]
+        assert (stack["libgomp of torch"], stack["\\x1b[31m"], " " in stack) == (build, "<blink>", False)
+        assert check_report(found) == ()
+        page = format_html(lay_out(make_report(sources), ENGLISH), ENGLISH)
+        assert build in page
+        assert "<blink>" not in page
+
     def test_a_run_without_a_container_proves_nothing_of_an_image(self):
         sources = make_sources()
         process = make_process("train", python={"version": "3.12.1", "executable": "/usr/bin/python3"})

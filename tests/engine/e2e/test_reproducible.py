@@ -12,7 +12,7 @@ from engine_daemons import KINDS
 from engine_packages import install_packages
 from program import PROGRAM, call_program
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.long]
 
 LINES = (
     "packages: {list: [numpy==2.4.6, six==1.17.0, toml==0.10.2], from_source: [toml]}",
@@ -51,7 +51,6 @@ def digests(built):
     return built["image_digest"], built["manifest_digest"], [layer["digest"] for layer in built["layers"]]
 
 
-@pytest.mark.long
 def test_folder_name_umask_locale_time_zone_and_clock_do_not_matter(project, reference, empty_cache, tmp_path):
     install_packages("faketime", "locales-all")
     elsewhere = tmp_path / "Ünother folder" / "deep" / "project"
@@ -87,7 +86,6 @@ def test_folder_name_umask_locale_time_zone_and_clock_do_not_matter(project, ref
     assert reference["manifest_digest"] in done.stdout
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", [*KINDS, "podman"])
 def test_every_engine_makes_and_holds_the_same_image(name, project, reference, empty_cache, daemons):
     daemon, _ = daemons(name)
