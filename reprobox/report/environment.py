@@ -132,7 +132,10 @@ def _describe_hardware(sources: Sources) -> Hardware:
     models = dict.fromkeys(gpu.name for gpu in gpus)
     return Hardware(
         origin=Origin.MEASURED,
-        trace=sources.run_file.trace("host", "gpus", "runtime.processes"),
+        trace=(
+            *sources.run_file.trace("host", "gpus", "runtime.processes"),
+            *(sources.lock_file.trace("python", "wheels") if sources.has_lock else ()),
+        ),
         number_of_nodes=1,
         host_processor_model_name=host.cpu_model or None,
         host_processor_vcpu_count=host.cpus,
