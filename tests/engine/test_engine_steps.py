@@ -166,6 +166,9 @@ def test_a_stranger_s_steps_have_a_limit_of_memory(layers):
 def test_a_stranger_s_steps_have_a_limit_of_disk(layers, daemons, kind):
     engine = connect({"DOCKER_HOST": daemons(kind)[0].host})
     load_image(engine, make_image(layers), IMAGE, layers)
+    engine.limit_steps(1 << 30, 64 << 10)
+    whole = export(engine, "true")
+    assert sum(entry.size for entry, _ in whole.values()) > 64 << 10  # what the image holds is not what the step wrote
     engine.limit_steps(1 << 30, 8 << 20)
     assert export(engine, "head -c 4000000 /dev/zero > /made")
     # While it runs, at its very end, and in files that are all holes.
