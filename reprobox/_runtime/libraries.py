@@ -25,9 +25,9 @@ _LONGEST_COMMENT = 200
 def describe_libraries():
     """Return name -> file name, build and compiler of those that are mapped; {} where the system does not say."""
     found = {}
-    for path in _list_paths():
-        if len(found) < _MOST:
-            found[_name(path)] = _describe(path)
+    for path in _list_paths()[:_MOST]:
+        name, said = _name(path), _describe(path)
+        found[name] = "%s; %s" % (found[name], said) if name in found else said
     return found
 
 

@@ -48,6 +48,16 @@ def test_a_library_is_named_by_its_build_and_its_compiler(box, compile_library):
     assert {"libc", "libm"} & found.keys()
 
 
+def test_two_libraries_of_one_name_are_both_named(newest_box, compile_library):
+    one = compile_library("a/libgomp.so.1", f"0x{IDENTITY}")
+    other = compile_library("b/libgomp.so.1", "0x" + IDENTITY[::-1])
+    found = load(newest_box, one, other)["libgomp"]
+    assert [said.partition(", GCC")[0] for said in found.split("; ")] == [
+        f"libgomp.so.1, build {IDENTITY[:16]}",
+        f"libgomp.so.1, build {IDENTITY[::-1][:16]}",
+    ]
+
+
 def test_builds_are_those_that_readelf_names(newest_box):
     readelf = shutil.which("readelf")
     if readelf is None:
