@@ -18,6 +18,18 @@ UNFINISHED = ".reprobox-tmp"
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """What some network and FUSE file systems answer."""
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def name_full_disk(path: Path) -> Iterator[None]:
+    """Have the error of a full disk name ``path``: a write to an open file knows only the descriptor."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL and exc.filename is None:
+            exc.filename = str(path)
+        raise
 
 
 @contextmanager
@@ -28,7 +40,7 @@ def open_atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     remove_leftovers(path.parent, prefix)
     descriptor, temporary = make_temporary(path.parent, prefix)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with name_full_disk(path), os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
             os.fchmod(stream.fileno(), mode)
@@ -53,7 +65,8 @@ def make_folder_atomic(path: Path) -> Iterator[Path]:
     remove_leftovers(path.parent, prefix)
     descriptor, temporary = _make_temporary_folder(path.parent, prefix)
     try:
-        yield temporary
+        with name_full_disk(path):
+            yield temporary
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

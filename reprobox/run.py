@@ -13,7 +13,7 @@ from pathlib import Path
 from reprobox import __version__
 from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo, Fence, Mount, Runner
 from reprobox.errors import EngineError, Interrupted, ReproboxError, UsageError
-from reprobox.files import remove_tree, write_atomic
+from reprobox.files import name_full_disk, remove_tree, write_atomic
 from reprobox.fragments import find_gpu_use, find_peak_memory, merge_suspects, read_fragments
 from reprobox.gpus.selection import choose_gpus
 from reprobox.gpus.slowdowns import Slowdowns, list_slowdowns, read_slowdowns
@@ -290,10 +290,8 @@ def _reserved(folder: Path) -> Iterator[None]:
     """Keep room for the record, however full the program makes the disk."""
     path = folder / ".reserved"
     try:
-        try:
+        with name_full_disk(folder):
             path.write_bytes(bytes(_RESERVE))
-        except OSError as exc:
-            raise OSError(exc.errno, exc.strerror, str(folder)) from exc
         yield
     finally:
         path.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,19 @@ def test_text_is_written_as_utf_8_and_replaces_what_was_there(tmp_path):
     write_atomic(target, "ü")
     assert target.read_bytes() == "ü".encode()
     assert names(tmp_path / "deep") == {"file"}
+
+
+@pytest.mark.parametrize("writing", [open_atomic, make_folder_atomic])
+def test_a_full_disk_is_told_with_what_was_being_written(tmp_path, writing):
+    target = tmp_path / "wanted"
+    with (
+        Path("/dev/full").open("wb", buffering=0) as full,
+        pytest.raises(OSError, match="No space left") as caught,
+        writing(target),
+    ):
+        full.write(b"x")
+    assert caught.value.filename == str(target)
+    assert not names(tmp_path)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
