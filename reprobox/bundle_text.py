@@ -9,11 +9,10 @@ from reprobox.bundle.model import CLAIM_OUTPUT, INPUTS, PROJECT, REPORT, Bundled
 from reprobox.bundle.packing import Compression
 from reprobox.bundle.read import Heading
 from reprobox.export import Exported
+from reprobox.json_values import JsonObject
 from reprobox.reporting import format_count
 from reprobox.sizes import format_size
 from reprobox.streams import escape_unprintable
-
-JsonObject = dict[str, object]
 
 
 def describe_export(exported: Exported) -> str:

@@ -19,7 +19,7 @@ from reprobox.contributions.sheet import Sheet, find_danger, open_sheet, read_ce
 from reprobox.contributions.write import format_meta, format_table
 from reprobox.errors import UsageError
 from reprobox.files import make_folder_atomic
-from reprobox.outcomes import JsonObject
+from reprobox.json_values import JsonObject
 from reprobox.permutation import Permutation, Permuted, Watch, permute
 from reprobox.project import Project, open_project
 from reprobox.record_text import RECORD_FILE, age_of, find_run

@@ -8,10 +8,9 @@ from pathlib import Path
 from reprobox.engines.base import EngineInfo
 from reprobox.errors import EngineError, RunError
 from reprobox.findings import Finding, Status
+from reprobox.json_values import JsonObject
 from reprobox.layers.model import Layer
 from reprobox.records import RunRecord
-
-JsonObject = dict[str, object]
 
 
 @dataclass(frozen=True)

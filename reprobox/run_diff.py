@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reprobox.contributions.agreement import MEANING, Comparison
 from reprobox.contributions.runs import compare_folders
-from reprobox.outcomes import JsonObject
+from reprobox.json_values import JsonObject, name_non_finite
 from reprobox.outputs import Unread, compare_unread, list_unread
 from reprobox.record_diff import Fact, compare_circumstances, compare_cpu_flags
 from reprobox.records import RunRecord, Suspect
@@ -104,7 +104,7 @@ class RunDiff:
             "suspects": [asdict(suspect) for suspect in self.suspects],
             "contributions": {**asdict(self.contributions), "meaning": MEANING} if self.contributions else None,
         }
-        return {key: _name_infinities(value) for key, value in found.items()}
+        return name_non_finite(found)
 
 
 Run = tuple[Path, RunRecord]
@@ -224,11 +224,3 @@ def _process_to_json(process: ProcessDiff) -> JsonObject:
         "only_in": process.only_in or None,
         **(comparison or {"events": 0, "divergence": None, "random": None}),
     }
-
-
-def _name_infinities(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _name_infinities(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_name_infinities(inner) for inner in value]
-    return value if not isinstance(value, float) or math.isfinite(value) else str(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reprobox.errors import RunError
 from reprobox.files import write_atomic
-from reprobox.outcomes import JsonObject
+from reprobox.json_values import JsonObject
 from reprobox.plot import draw_picture
 from reprobox.sweep import MetricSummary, SweepRecord, choose_seeds, list_metrics, summarize_metric
 from reprobox.templating import fill_template

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from reprobox.compare.model import Tolerance
 from reprobox.contributions.agreement import MEANING, Comparison
 from reprobox.errors import UsageError
+from reprobox.json_values import JsonObject, name_non_finite
 from reprobox.outputs import Unread
 from reprobox.pins import Promise
 from reprobox.records import RunRecord
@@ -17,7 +17,6 @@ from reprobox.suspects import RankedSuspect
 from reprobox.verdict import Cost, Judgement, RunComparison, suggest_cheaper
 
 VERIFY_SCHEMA = 1
-JsonObject = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class Verification:
             "lock_digest": record.lock_digest if record else None,
             "seed": record.seed if record else None,
             "level": record.level if record else None,
-            "comparisons": [_finite(one.to_json()) for one in self.comparisons],
+            "comparisons": [name_non_finite(one.to_json()) for one in self.comparisons],
             "first_stage": self.first_stage or None,
             "first_step": self.first_step or None,
             "suspects": [asdict(one) for one in self.suspects],
@@ -154,18 +153,3 @@ def _cost_to_json(cost: Cost, record: RunRecord) -> JsonObject:
         "distinct_off": cost.distinct_off,
         "cheaper": list(suggest_cheaper(cost, record)),
     }
-
-
-def _finite(value: object) -> JsonObject:
-    """Replace numbers that are none by their names, however deep they are."""
-
-    def clean(one: object) -> object:
-        if isinstance(one, dict):
-            return {key: clean(inner) for key, inner in one.items()}
-        if isinstance(one, list | tuple):
-            return [clean(inner) for inner in one]
-        return one if not isinstance(one, float) or math.isfinite(one) else str(one)
-
-    cleaned = clean(value)
-    assert isinstance(cleaned, dict)
-    return cleaned

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import islice
 
+from reprobox.json_values import JsonObject, name_non_finite
 from reprobox.judging.words import tell_english
 from reprobox.languages import Said
 from reprobox.record_diff import Fact
@@ -17,7 +17,6 @@ from reprobox.verify_text import describe_comparison
 
 JUDGEMENT_SCHEMA = 1
 _MOST_LINES = 40
-JsonObject = dict[str, object]
 
 
 class Outcome(StrEnum):
@@ -141,24 +140,10 @@ class Judgement:
             "differences": self.differences,
             "parted": self.parted.to_json() if self.parted else None,
         }
-        found = _clean(values)
-        assert isinstance(found, dict)
-        return found
+        return name_non_finite(values)
 
 
 def format_judgement(judgement: Judgement) -> bytes:
     """Return ``judgement.json``."""
     text = json.dumps(judgement.to_json(), indent=1, ensure_ascii=False) + "\n"
     return text.encode("utf-8", "backslashreplace")
-
-
-def _clean(value: object) -> object:
-    match value:
-        case dict():
-            return {key: _clean(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_clean(inner) for inner in value]
-        case float() if not math.isfinite(value):
-            return str(value)
-        case _:
-            return value

@@ -85,8 +85,8 @@ class _Page:
             yield "scores", tuple(self._list_scores())
         if found.agreement:
             yield "agreement", tuple(self._describe_agreement())
-        if found.parted is not None:
-            yield "differences", tuple(self._describe_differences(found.parted))
+        if found.parted is not None and (blocks := tuple(self._describe_differences(found.parted))):
+            yield "differences", blocks
         yield "runs", (self._list_runs(),)
         yield "identity", (self._describe_identity(), self._list_outputs())
         yield "machine", (self._describe_machine(), self._describe_sandbox())

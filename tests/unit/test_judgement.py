@@ -121,6 +121,13 @@ def test_a_judgement_that_ended_early_has_a_page_too():
     assert "## What was judged" in text
 
 
+def test_where_nothing_differs_no_heading_says_what_does():
+    differing = pages(make_judgement())["judgement.en.md"]
+    equal = pages(make_judgement(parted=RunComparison("20260101-120000-abcd"), circumstances=()))["judgement.en.md"]
+    assert "## What differs" in differing
+    assert "## What differs" not in equal
+
+
 def test_nothing_of_the_entrants_is_markup_or_moves_a_cursor():
     hostile = make_judgement(
         entry=HOSTILE,
