@@ -138,6 +138,17 @@ def walk_tree(folder: Path, on_error: Callable[[Path, str], None]) -> Iterator[P
                 waiting.append(Path(entry.path))
 
 
+def find_output(run: Path, path: str) -> Path | None:
+    """Return where an output of the run in ``run`` lies, if it is there; ``None`` where its name leads elsewhere.
+
+    A program may have left a link in the place of any folder above it.
+    """
+    output, name = run / "output", PurePosixPath(path)
+    found = output / name
+    inside = not name.is_absolute() and found.parent.resolve().is_relative_to(output.resolve())
+    return found if inside else None
+
+
 def find_missing(declared: tuple[str, ...], present: tuple[OutputFile, ...]) -> tuple[str, ...]:
     """Return the declared paths, folders or globs that no output matches."""
     names = [file.path for file in present]

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from reprobox.contributions.sheet import Sheet, shuffle_rows, write_shuffled
 from reprobox.engines.base import Mount, Runner
 from reprobox.errors import RunError, UsageError
 from reprobox.fleet import Ran, run_fleet
+from reprobox.outputs import find_output
 from reprobox.run import RunRequest
 from reprobox.streams import escape_unprintable
 
@@ -270,9 +271,8 @@ class _Session:
                 hint="leave a column out that predict checks: --columns names those to shuffle",
             )
         self._file = self._file or _find_predictions(ran)
-        output, name = folder / "output", PurePosixPath(self._file)
-        path = output / name
-        if name.is_absolute() or not path.parent.resolve().is_relative_to(output.resolve()):
+        path = find_output(folder, self._file)
+        if path is None:
             raise UsageError(f"{self._file} leads out of /output")
         try:
             return read_values(path, self._wanted.column)

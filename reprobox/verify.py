@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 from reprobox.compare import FileComparison, Result, Tolerance, compare_files
@@ -18,7 +18,7 @@ from reprobox.engines.base import Runner
 from reprobox.errors import Interrupted, ReproboxError, UsageError
 from reprobox.files import write_atomic
 from reprobox.fleet import Ran, run_fleet
-from reprobox.outputs import Unread, compare_unread, list_unread, select_outputs, select_unread
+from reprobox.outputs import Unread, compare_unread, find_output, list_unread, select_outputs, select_unread
 from reprobox.pins import Promise
 from reprobox.record_text import find_run
 from reprobox.records import OutputFile, RunRecord
@@ -320,18 +320,10 @@ def _compare_unread(reference: Row, row: Row, both: Collection[str]) -> Iterator
 
 
 def _compare_output(path: str, reference: Path, folder: Path, tolerance: Tolerance | None) -> FileComparison:
-    one, other = (_find_output(path, run) for run in (reference, folder))
-    if one is None or other is None:
+    one, other = find_output(reference, path), find_output(folder, path)
+    if not (one and one.exists() and other and other.exists()):
         return FileComparison("bytes", Result.DIFFERENT, 1, note="only its digest is known, and that differs")
     return compare_files(one, other, tolerance)
-
-
-def _find_output(path: str, run: Path) -> Path | None:
-    """Return where an output lies; ``None`` where it is gone, or where its name leads out of the run's folder."""
-    output = run / "output"
-    found = output / PurePosixPath(path)
-    inside = not PurePosixPath(path).is_absolute() and found.parent.resolve().is_relative_to(output.resolve())
-    return found if inside and found.exists() else None
 
 
 def _list_differing(one: RunComparison) -> list[str]:

@@ -11,6 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from reprobox.outputs import find_output
+
 _LARGEST = 2**28
 """Bytes of a file that is read; of lines as many are compared in a minute."""
 _AT_ONCE = 2**20
@@ -29,6 +31,12 @@ def choose_predictions(wanted: str, paths: Sequence[str]) -> str:
     readable = [path for path in paths if path.endswith((*_TEXTS, ".npy"))]
     named = [path for guess in _GUESSES for path in readable if guess in path.rpartition("/")[2].lower()]
     return named[0] if named else ""
+
+
+def find_agreement(path: str, one: Path, other: Path) -> float | None:
+    """Return the share of rows of an output that two runs, in these folders, agree in; ``None`` where it has none."""
+    first, second = find_output(one, path), find_output(other, path)
+    return agree(first, second) if first and second else None
 
 
 def agree(one: Path, other: Path) -> float | None:

@@ -10,6 +10,7 @@ from reprobox.contributions.scores import METRICS
 from reprobox.errors import UsageError
 from reprobox.judging.agreement import choose_predictions
 from reprobox.judging.terms import Contest
+from reprobox.outputs import find_output
 
 
 def find_metrics(contest: Contest, run: Path, outputs: tuple[str, ...], said: Mapping[str, float]) -> dict[str, float]:
@@ -20,10 +21,11 @@ def find_metrics(contest: Contest, run: Path, outputs: tuple[str, ...], said: Ma
     if contest.labels is None or contest.metric is None:
         return dict(said)
     path = choose_predictions(contest.predictions, outputs)
-    if not path:
+    found = find_output(run, path) if path else None
+    if found is None:
         return {}
     try:
-        return {contest.metric.name: score_predictions(contest, run / "output" / path)}
+        return {contest.metric.name: score_predictions(contest, found)}
     except UsageError:
         return {}
 

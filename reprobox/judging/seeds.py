@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from reprobox.fleet import Ran
-from reprobox.judging.agreement import agree, choose_predictions
+from reprobox.judging.agreement import choose_predictions, find_agreement
 from reprobox.judging.claim import CLAIM_FOLDER
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Agreement, Score
@@ -65,9 +65,8 @@ def measure_agreement(entry: Entry, contest: Contest, judged: Ran, fresh: Sequen
     path = choose_predictions(contest.predictions, [file.path for file in entry.claim.outputs])
     if not path:
         return None
-    mine = judged[0] / "output" / path
-    with_claim = agree(entry.folder / CLAIM_FOLDER / "output" / path, mine)
+    with_claim = find_agreement(path, entry.folder / CLAIM_FOLDER, judged[0])
     if with_claim is None:
         return None
-    rates = [rate for folder, _ in fresh if (rate := agree(mine, folder / "output" / path)) is not None]
+    rates = [rate for folder, _ in fresh if (rate := find_agreement(path, judged[0], folder)) is not None]
     return Agreement(path, with_claim, fmean(rates) if rates else None)

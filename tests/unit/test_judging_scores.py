@@ -1,8 +1,12 @@
 """The contest's score, computed from predictions where the judges have labels."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 
 from reprobox.errors import SpecError
+from reprobox.judging.agreement import find_agreement
 from reprobox.judging.claim import score_claim
 from reprobox.judging.scoring import find_metrics
 from reprobox.judging.terms import Contest, Metric, read_contest
@@ -41,6 +45,19 @@ def test_predictions_that_cannot_be_scored_have_no_score(contest, run, text):
 
 def test_a_run_without_predictions_has_no_score(contest, tmp_path):
     assert find_metrics(contest, tmp_path, ("model.pt",), {"accuracy": 1.0}) == {}
+
+
+def test_a_folder_that_leads_to_the_claim_gives_neither_score_nor_agreement(contest, run, tmp_path):
+    claim = run("id,label\n4,dog\n3,cat\n2,cat\n1,cat\n")
+    judged = tmp_path / "judged"
+    (judged / "output").mkdir(parents=True)
+    (judged / "output" / "out").symlink_to(claim / "output")
+    contest = replace(contest, predictions="out/predictions.csv")
+    assert find_metrics(contest, judged, ("out/predictions.csv",), {"accuracy": 1.0}) == {}
+    assert find_agreement("out/predictions.csv", claim, judged) is None
+    (judged / "output" / "out").unlink()
+    shutil.copytree(claim / "output", judged / "output" / "out")
+    assert find_metrics(contest, judged, ("out/predictions.csv",), {}) == {"accuracy": 0.75}
 
 
 def test_without_labels_it_is_what_the_program_says(tmp_path):
