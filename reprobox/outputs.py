@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pathspec import GitIgnoreSpec
-
 from reprobox.errors import UsageError
+from reprobox.globs import Glob
 from reprobox.records import OutputFile
 
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
@@ -151,16 +150,16 @@ def find_output(run: Path, path: str) -> Path | None:
 
 def find_missing(declared: tuple[str, ...], present: tuple[OutputFile, ...]) -> tuple[str, ...]:
     """Return the declared paths, folders or globs that no output matches."""
-    names = [file.path for file in present]
-    return tuple(item for item in declared if not _match_output(item, names))
+    globs = {item: Glob(item) for item in declared}
+    return tuple(item for item, glob in globs.items() if not any(glob.names(file.path) for file in present))
 
 
 def select_outputs(declared: tuple[str, ...], present: tuple[OutputFile, ...]) -> tuple[OutputFile, ...]:
     """Return the outputs that a declared path, folder or glob matches; all of them where nothing is declared."""
     if not declared:
         return present
-    wanted = GitIgnoreSpec.from_lines(f"/{item.lstrip('/')}" for item in declared)
-    return tuple(file for file in present if wanted.match_file(file.path))
+    globs = [Glob(item) for item in dict.fromkeys(declared)]
+    return tuple(file for file in present if any(glob.names(file.path) for glob in globs))
 
 
 def copy_outputs(files: Iterable[OutputFile], source: Path, target: Path) -> None:
@@ -187,11 +186,6 @@ def copy_outputs(files: Iterable[OutputFile], source: Path, target: Path) -> Non
 
 
 _RUN_AGAIN = "run the earlier stages again, or name another run"
-
-
-def _match_output(declared: str, names: list[str]) -> bool:
-    pattern = GitIgnoreSpec.from_lines(["/" + declared.lstrip("/")])
-    return any(pattern.match_file(name) for name in names)
 
 
 def _hash_output(path: Path, name: str) -> OutputFile:

@@ -80,6 +80,10 @@ def _check_pattern(value: Value, text: str) -> bool:
     return False
 
 
+_MOST_FOLDERS = 32
+"""Above an output: a pattern of thousands would take minutes to set against paths as deep."""
+
+
 def read_output(value: Value) -> str | None:
     """Return a path or pattern below /output."""
     text = read_text(value, "a path below /output")
@@ -90,7 +94,10 @@ def read_output(value: Value) -> str | None:
         value.report(f"{shorten(text)} is absolute", f"paths count from /output: write {inside}")
         return None
     path = _check_relative(value, text, "/output")
-    if path is not None and not _check_pattern(value, path):
+    if path is None or not _check_pattern(value, path):
+        return None
+    if path.count("/") >= _MOST_FOLDERS:
+        value.report(f"{shorten(text)} is below more than {_MOST_FOLDERS} folders", "write ** for some of them")
         return None
     return "**" if path == "." else path
 

@@ -309,6 +309,9 @@ MISTAKES = [
     ("outputs: [/output/m.pt]\n", "1:11", "outputs[0]", "'/output/m.pt' is absolute",
      "paths count from /output: write m.pt"),
     ("outputs: [../m.pt]\n", "1:11", "outputs[0]", "'../m.pt' leaves /output", "write a path inside /output"),
+    ("outputs: [a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/1/2/3/4/5/6/7]\n", "1:11", "outputs[0]",
+     "'a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/1/2/3...' is below more than 32 folders",
+     "write ** for some of them"),
     ("outputs: [~/m.pt]\n", "1:11", "outputs[0]", "'~/m.pt' is absolute", "write a path relative to /output"),
     # network, resources
     ("network: host\n", "1:10", "network", "expected none or full, found 'host'",
