@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from reprobox.engines.base import Runner
+from reprobox.engines.base import Fence, Runner
 from reprobox.findings import Finding, Status
 from reprobox.gpus.driver import Driver
 from reprobox.gpus.kernels import FRAMEWORKS, check_kernels, read_kernels
@@ -27,17 +27,19 @@ class GpuChecks:
     engine: Runner
     plan: Plan
     settings: Settings
+    fence: Fence | None = None
+    """What a stranger's image is kept in; ``None``: it is one's own."""
 
-    def check_machine(self, *, stranger: bool = False) -> None:
+    def check_machine(self) -> None:
         """Look at the driver, the engine and the plan, before anything is made; raise ``EngineError``.
 
-        To a ``stranger``'s image a toolkit with known weaknesses is an obstacle: getting out is what they are good for.
+        To a stranger's image a toolkit with known weaknesses is an obstacle: getting out is what they are good for.
         """
         base = self.plan.base.env if isinstance(self.plan.base, ImageBase) else ()
         need = find_need(dict(self.plan.versions), dict(item.split("=", 1) for item in base))
         around = Surroundings(self.driver, self.engine.info(), read_toolkit_version())
         found = check_gpus(around, self.devices, need)
-        self._tell(_harden(one) for one in found) if stranger else self._tell(found)
+        self._tell(map(_harden, found) if self.fence else found)
 
     def check_kernels(self, image: str) -> None:
         """Ask the frameworks in the image for which GPUs they have kernels; raise ``EngineError``."""
@@ -46,7 +48,8 @@ class GpuChecks:
         installed = dict(self.plan.versions)
         for name in FRAMEWORKS:
             if name in installed:
-                kernels = read_kernels(name, wheels.get(name, ""), image, self.engine, self.settings.cache)
+                wheel = wheels.get(name, "")
+                kernels = read_kernels(name, wheel, image, self.engine, self.settings.cache, self.fence)
                 self._tell(check_kernels(choose_gpus(self.driver.gpus, self.devices), name, kernels))
 
     def _tell(self, found: Iterable[Finding]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from reprobox.engines.base import ContainerSpec, Runner
+from reprobox.engines.base import ContainerSpec, Fence, Runner
 from reprobox.files import write_atomic
 from reprobox.findings import Finding, Status
 from reprobox.records import Gpu
@@ -22,28 +22,38 @@ _ASK = {
 FRAMEWORKS = tuple(_ASK)
 """Those whose wheels hold kernels for some GPUs; JAX compiles its own for the one there is."""
 _TIMEOUT = 300
+_LONGEST = 2**20
+"""Bytes of an answer."""
 _ARCHITECTURE = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 
 
-def read_kernels(framework: str, wheel: str, image: str, engine: Runner, cache: Path) -> tuple[str, ...]:
+def read_kernels(
+    framework: str, wheel: str, image: str, engine: Runner, cache: Path, fence: Fence | None = None
+) -> tuple[str, ...]:
     """Return the architectures of a framework's kernels, "sm_90" and "compute_90"; nothing where it does not say.
 
     ``wheel`` is the sha256 of its wheel, by which the answer is kept in ``cache``; empty: it is asked each time.
+    With a ``fence`` the image is a stranger's, whose answer nobody else is to get.
     """
     path = cache / "kernels" / f"{wheel}.json"
     with suppress(OSError, ValueError, TypeError):
         return tuple(str(one) for one in json.loads(path.read_bytes()))
-    output: list[bytes] = []
+    output = bytearray()
+
+    def take(stream: str, data: bytes) -> None:
+        if stream == "stdout" and len(output) < _LONGEST:
+            output.extend(data)
+
     code = f"import json\n{_ASK[framework]}\nprint(json.dumps(found))"
     spec = ContainerSpec(
-        image, argv=("/opt/venv/bin/python", "-c", code), entrypoint=(), timeout=_TIMEOUT, capabilities=()
+        image, argv=("/opt/venv/bin/python", "-c", code), entrypoint=(), timeout=_TIMEOUT, capabilities=(), fence=fence
     )
-    result = engine.run_container(spec, lambda stream, data: output.append(data) if stream == "stdout" else None)
+    result = engine.run_container(spec, take)
     try:
-        found = tuple(str(one) for one in json.loads(b"".join(output).splitlines()[-1]))
-    except (ValueError, TypeError, IndexError):
+        found = tuple(str(one) for one in json.loads(output.splitlines()[-1]))
+    except (ValueError, TypeError, IndexError, RecursionError):
         return ()
-    if wheel and result.exit_code == 0 and found:
+    if wheel and fence is None and result.exit_code == 0 and found:
         write_atomic(path, json.dumps(found))
     return found
 

@@ -166,12 +166,14 @@ def _make_request(
     entry: Entry, image: str, folder: Path, options: JudgeOptions, bench: Bench, inputs: dict[str, Path]
 ) -> RunRequest:
     engine: Runner = bench.engines[0]
-    if options.gpus:
-        checks = GpuChecks(options.gpus, bench.driver, engine, entry.plan, bench.settings)
-        checks.check_machine(stranger=True)
-        checks.check_kernels(image)
     profile = _keep_profile(folder) if engine.info().name == "podman" else None
     resources = entry.spec.resources
+    fence = make_fence(options.contest, resources, bench.host.memory, options.runtime, profile)
+    if options.gpus:
+        alone = replace(fence(folder), quotas=())
+        checks = GpuChecks(options.gpus, bench.driver, engine, entry.plan, bench.settings, alone)
+        checks.check_machine()
+        checks.check_kernels(image)
     limited = replace(
         resources, timeout=choose_timeout(options.contest, resources), cpus=choose_cpus(resources, engine.info())
     )
@@ -189,7 +191,7 @@ def _make_request(
         host=bench.host,
         started=bench.settings.now(),
         environment={"REPROBOX_WATCH": "1"},
-        fence=make_fence(options.contest, resources, bench.host.memory, options.runtime, profile),
+        fence=fence,
         inputs=inputs,
     )
 

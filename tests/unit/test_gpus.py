@@ -1,12 +1,14 @@
 """What is made of what a machine's GPUs, its driver and its engine say."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from reprobox.engines.base import ContainerResult, GpuAccess
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import EngineError, UsageError
+from reprobox.files import write_atomic
 from reprobox.findings import Status
 from reprobox.gpus.driver import Driver, parse_gpus
 from reprobox.gpus.drivers import find_minimum_driver, find_shipped_driver
@@ -16,10 +18,14 @@ from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
 from reprobox.gpus.selection import ALL, choose_gpus, parse_selection
 from reprobox.gpus.slowdowns import list_slowdowns, parse_slowdowns
 from reprobox.gpus.toolkit import list_weaknesses
+from reprobox.judging.sandbox import make_fence
+from reprobox.judging.terms import Contest
 from reprobox.records import Gpu
+from reprobox.spec.model import Resources
 
 H200 = "NVIDIA H200, 580.159.03, 143771, GPU-1f2e3d4c-0000-0000-0000-000000000000"
 HOOKED = replace(FakeEngine().info(), gpu_access=GpuAccess.HOOK)
+FENCE = make_fence(Contest(), Resources(), 2**30, "")(Path("/nowhere"))
 TWO = tuple(Gpu("NVIDIA A100-SXM4-80GB", "535.104.05", 80 << 30, index) for index in range(2))
 
 
@@ -161,6 +167,31 @@ class TestKernels:
             assert read_kernels("torch", "ab" * 32, "it", Engine(), tmp_path) == kernels
         assert len(specs) == asked
         assert (specs[0].image, specs[0].entrypoint, specs[0].network, specs[0].gpus) == ("it", (), False, ())
+
+    def test_a_strangers_image_is_asked_inside_the_fence_and_its_answer_is_nobody_elses(self, tmp_path):
+        specs = []
+
+        class Engine(FakeEngine):
+            def run_container(self, spec, on_output):
+                specs.append(spec)
+                for _ in range(100):
+                    on_output("stdout", b"x" * 2**16)
+                on_output("stdout", b'\n["sm_10"]')
+                return ContainerResult(0, 0.1, False, False, None)
+
+        assert read_kernels("torch", "ab" * 32, "it", Engine(), tmp_path, FENCE) == ()
+        assert specs[0].fence is FENCE
+        write_atomic(tmp_path / "kernels" / f"{'ab' * 32}.json", '["sm_90"]')
+        assert read_kernels("torch", "ab" * 32, "it", Engine(), tmp_path, FENCE) == ("sm_90",)
+
+    def test_a_strangers_answer_is_not_kept(self, tmp_path):
+        class Engine(FakeEngine):
+            def run_container(self, spec, on_output):
+                on_output("stdout", b'["sm_10"]')
+                return ContainerResult(0, 0.1, False, False, None)
+
+        assert read_kernels("torch", "ab" * 32, "it", Engine(), tmp_path, FENCE) == ("sm_10",)
+        assert list(tmp_path.iterdir()) == []
 
     def test_what_is_of_no_wheel_is_asked_each_time(self, tmp_path):
         class Engine(FakeEngine):
