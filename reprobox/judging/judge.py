@@ -121,9 +121,11 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
     image, entry = provide_image(path, entry, engine, settings, rebuild=options.rebuild)
     request = _make_request(entry, image, folder, options, bench, inputs)
     trail = Trail(_start(entry, heading, signer, request, engine.info(), options, folder), on_rung)
-    if other:
-        trail.reach(0, IDENTITY, Outcome.FAILED, other)
-        judgement = trail.close(Verdict.NOT_COMPARABLE, (make_reason("other_data"), *other))
+    unclaimed = _list_unclaimed(entry, contest)
+    if other or unclaimed:
+        trail.reach(0, IDENTITY, Outcome.FAILED, (*other, *unclaimed))
+        why = (make_reason("other_data"), *other) if other else unclaimed
+        judgement = trail.close(Verdict.NOT_COMPARABLE, why)
     else:
         trail.reach(0, IDENTITY, Outcome.PASSED, _describe_identity(heading, signer, rebuilt=options.rebuild))
         judgement = _climb(Climb(entry, contest, request, bench.engines, settings.now, trail))
@@ -231,7 +233,7 @@ def _start(
         rungs=(),
         claim=entry.claim.id,
         claimed_outputs={file.path: file.sha256 for file in entry.claim.outputs},
-        notes=(*entry.notes, *wants_network, *_list_unheld(fence, info), *_list_unclaimed(entry, options.contest)),
+        notes=(*entry.notes, *wants_network, *_list_unheld(fence, info)),
         sandbox=_describe_fence(fence, info),
         host=replace(request.host, cpu_flags=()),
         engine=record_engine(info),
@@ -241,6 +243,7 @@ def _start(
 
 
 def _list_unclaimed(entry: Entry, contest: Contest) -> Said:
+    """Say that the claim lacks what the contest is about: whatever else it has, nothing can be held against that."""
     if not contest.predictions or any(file.path == contest.predictions for file in entry.claim.outputs):
         return ()
     return (make_reason("predictions_unclaimed", path=contest.predictions),)

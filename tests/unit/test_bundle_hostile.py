@@ -833,7 +833,15 @@ def test_nothing_that_was_found_out_before_outlives_a_new_judgement(judge, whole
     assert [path.name for path in stale if path.exists()] == []
 
 
-def test_a_contest_whose_predictions_nobody_claims_says_so(judge, whole):
-    for wanted, said in (("", False), ("model.npy", False), ("predictions.csv", True)):
-        notes = judge(whole, predictions=wanted).notes
-        assert any("predictions, predictions.csv, are not" in tell_english((note,)) for note in notes) is said
+@pytest.mark.parametrize("wanted", ["", "model.npy"])
+def test_what_the_contest_calls_predictions_may_be_any_output(judge, whole, wanted):
+    found = judge(whole, predictions=wanted)  # of an engine in memory, which runs nothing
+    assert (found.verdict, found.rungs[0].outcome.value, len(found.runs)) == ("NOT RUN", "passed", 1)
+
+
+def test_a_claim_without_the_contests_predictions_is_judged_by_nothing_else(judge, whole):
+    found = judge(whole, predictions="predictions.csv")
+    assert found.verdict == "NOT COMPARABLE"
+    assert tell_english(found.reason) == "the contest's predictions, predictions.csv, are not among what is claimed"
+    assert [(rung.number, rung.outcome.value) for rung in found.rungs] == [(0, "failed")]
+    assert found.runs == ()
