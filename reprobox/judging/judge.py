@@ -19,6 +19,7 @@ from reprobox.errors import EngineError, UsageError
 from reprobox.files import write_atomic
 from reprobox.gpu_checks import GpuChecks
 from reprobox.gpus.driver import Driver
+from reprobox.judging.allowance import Allowance
 from reprobox.judging.identity import Entry, identify
 from reprobox.judging.judgement import Judgement, Outcome, Rung, format_judgement
 from reprobox.judging.ladder import Climb, climb
@@ -128,7 +129,8 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
         judgement = trail.close(Verdict.NOT_COMPARABLE, why)
     else:
         trail.reach(0, IDENTITY, Outcome.PASSED, _describe_identity(heading, signer, rebuilt=options.rebuild))
-        judgement = _climb(Climb(entry, contest, request, bench.engines, settings.now, trail))
+        allowance = Allowance(contest.limits.comparing)
+        judgement = _climb(Climb(entry, contest, request, bench.engines, settings.now, trail, allowance))
     write_atomic(folder / ATTESTATION_FILE, format_attestation(judgement))
     for language in map(load_language, list_languages()):
         for name, text in format_pages(judgement, language):

@@ -11,10 +11,11 @@ from pathlib import Path
 from reprobox.bundle.contents import list_claimed
 from reprobox.engines.base import Runner
 from reprobox.fleet import Ran, run_fleet
+from reprobox.judging.allowance import Allowance, Overspent
 from reprobox.judging.claim import CLAIM_FOLDER, find_false_score, list_copies, read_claimed_metrics, score_claim
 from reprobox.judging.ending import explain_failure
 from reprobox.judging.identity import Entry
-from reprobox.judging.judgement import Judgement, Outcome
+from reprobox.judging.judgement import Agreement, Judgement, Outcome
 from reprobox.judging.scoring import find_metrics
 from reprobox.judging.seeds import SeedRuns, measure_agreement
 from reprobox.judging.terms import Contest
@@ -49,11 +50,16 @@ class Climb:
     engines: Sequence[Runner]
     now: Callable[[], datetime]
     trail: Trail
+    allowance: Allowance
 
 
 def climb(given: Climb) -> Judgement:
     """Go up until a rung answers, and return the verdict with every rung that was reached."""
-    return _judge_predictions(given) or _judge_training(given)
+    try:
+        return _judge_predictions(given) or _judge_training(given)
+    except Overspent:
+        minutes = f"{given.allowance.seconds / 60:.3g}"
+        return given.trail.close(Verdict.NOT_COMPARABLE, (make_reason("takes_too_long", minutes=minutes),))
 
 
 def _judge_predictions(given: Climb) -> Judgement | None:
@@ -75,7 +81,11 @@ def _judge_predictions(given: Climb) -> Judgement | None:
         key = "predicts_same" if comparison.identical else "predicts_within"
         trail.reach(1, PREDICTS, Outcome.PASSED, (make_reason(key, seconds=f"{record.seconds:.1f}"),))
         return None
+    if obstacles := find_obstacles(entry.claim, record):
+        trail.reach(1, PREDICTS, Outcome.SKIPPED, _name_obstacles(obstacles))
+        return None
     trail.parted = comparison
+    trail.agreement = _agree(given, made[0], ())
     answer = _name_differing(comparison)
     trail.reach(1, PREDICTS, Outcome.FAILED, answer)
     return trail.close(Verdict.DIFFERENT, (make_reason("predicts_other"), *answer))
@@ -103,7 +113,8 @@ def _judge_training(given: Climb) -> Judgement:
         trail.reach(2, AGREES, Outcome.FAILED, answer)
         return trail.close(Verdict.NOT_RUN, answer)
     _judge_consistency(given, made)
-    return _judge_claim(given, made) or _judge_seeds(given, made)
+    found = _judge_claim(given, made)
+    return found if isinstance(found, Judgement) else _judge_seeds(given, made, found)
 
 
 def _judge_consistency(given: Climb, made: Sequence[Ran]) -> None:
@@ -112,14 +123,18 @@ def _judge_consistency(given: Climb, made: Sequence[Ran]) -> None:
         trail.reach(2, AGREES, Outcome.SKIPPED, (make_reason("one_run"),))
         return
     first = _row(given, made[0])
-    comparisons = [compare_rows(first, _row(given, one), None) for one in made[1:]]
+    with given.allowance.spend():
+        comparisons = [compare_rows(first, _row(given, one), None) for one in made[1:]]
     judgement = decide(comparisons, nothing_left=not first.outputs, with_reference=True)
     outcome = Outcome.PASSED if judgement.verdict is Verdict.IDENTICAL else Outcome.FAILED
     trail.reach(2, AGREES, outcome, _explain(judgement, nothing_left=not first.outputs))
 
 
-def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
-    """Rung 3: the content, then the numbers within the contest's tolerance."""
+def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | Verdict:
+    """Rung 3: the content, then the numbers within the contest's tolerance.
+
+    Where that is no answer, returns the verdict that stands unless fresh seeds give what is claimed.
+    """
     trail, entry, contest = given.trail, given.entry, given.contest
     comparisons = [_compare(given, one, ()) for one in made]
     record = made[0][1]
@@ -145,27 +160,29 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | None:
     # A claim without outputs differs in nothing, and is no claim either.
     parted = next((one for one in comparisons if not one.identical), RunComparison(""))
     trail.parted = parted
-    trail.agreement = measure_agreement(entry, contest, made[0], ())
+    trail.agreement = _agree(given, made[0], ())
     if judgement.verdict is Verdict.NOT_COMPARABLE:
         why = _explain(judgement, obstacles, nothing_left=not entry.claim.outputs)
         trail.reach(3, MATCHES, Outcome.FAILED, why)
-        return trail.close(judgement.verdict, why)
+        return judgement.verdict if entry.claim.outputs else trail.close(judgement.verdict, why)
     trail.reach(3, MATCHES, Outcome.FAILED, _name_differing(parted))
-    return None
+    return Verdict.DIFFERENT
 
 
-def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
+def _judge_seeds(given: Climb, made: Sequence[Ran], otherwise: Verdict) -> Judgement:
     """Rung 4: whether the claimed score lies where fresh seeds put it."""
     trail, contest, entry = given.trail, given.contest, given.entry
-    differs = (make_reason("result_differs"), *trail.last_answer)
+    differs = trail.last_answer
+    if otherwise is Verdict.DIFFERENT:
+        differs = (make_reason("result_differs"), *differs)
     if not contest.seeds or entry.plan.level is Level.OFF or not trail.scores:
         why = "no_seeds_asked" if not contest.seeds else "no_shared_metric"
         why = "no_seed_set" if entry.plan.level is Level.OFF else why
         trail.reach(4, SEEDS, Outcome.SKIPPED, (make_reason(why),))
-        return trail.close(Verdict.DIFFERENT, differs)
+        return trail.close(otherwise, differs)
     seeds = choose_seeds(entry.plan.seed, contest.seeds)
     fresh = SeedRuns(tuple(_run(given, tuple(reseed_request(given.request, entry.lock, seed) for seed in seeds))))
-    trail.agreement = measure_agreement(entry, contest, made[0], fresh.complete)
+    trail.agreement = _agree(given, made[0], fresh.complete)
     fresh_metrics = tuple(_score(given, one) for one in fresh.complete)
     trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(given, made[0]), fresh_metrics)
     if failed := len(fresh.made) - len(fresh.complete):
@@ -174,14 +191,20 @@ def _judge_seeds(given: Climb, made: Sequence[Ran]) -> Judgement:
         trail.notes.append(make_reason("seeds_move_nothing"))
     verdict, answer = fresh.judge(trail.scores)
     trail.reach(4, SEEDS, Outcome.PASSED if verdict is Verdict.CONSISTENT else Outcome.FAILED, (answer,))
-    return trail.close(verdict, (*differs, answer))
+    return trail.close(verdict if verdict is Verdict.CONSISTENT else otherwise, (*differs, answer))
 
 
 def _score(given: Climb, ran: Ran) -> dict[str, float]:
     """Return a run's metrics, by the file that the claim is scored by, whatever else the run leaves."""
     folder, record = ran
     claimed = tuple(file.path for file in given.entry.claim.outputs)
-    return find_metrics(given.contest, folder, claimed, record.metrics)
+    with given.allowance.spend():
+        return find_metrics(given.contest, folder, claimed, record.metrics)
+
+
+def _agree(given: Climb, judged: Ran, fresh: Sequence[Ran]) -> Agreement | None:
+    with given.allowance.spend():
+        return measure_agreement(given.entry, given.contest, judged, fresh)
 
 
 def _run(given: Climb, requests: tuple[RunRequest, ...]) -> list[Ran]:
@@ -204,7 +227,8 @@ def _compare(given: Climb, ran: Ran, declared: tuple[str, ...]) -> RunComparison
     reference = _to_row(given.entry.folder / CLAIM_FOLDER, claim, wanted)
     folder, record = ran
     left = select_outputs(declared, record.outputs) if declared else _list_result(given, record)
-    return compare_rows(reference, _to_row(folder, record, left), given.contest.tolerance)
+    with given.allowance.spend():
+        return compare_rows(reference, _to_row(folder, record, left), given.contest.tolerance)
 
 
 def _row(given: Climb, ran: Ran) -> Row:
@@ -234,11 +258,15 @@ def _explain(found: Decision, obstacles: Sequence[Obstacle] = (), *, nothing_lef
         case Verdict.NOT_COMPARABLE if nothing_left:
             return (make_reason("no_outputs"),)
         case Verdict.NOT_COMPARABLE if obstacles:
-            return (make_reason("conditions_differ"), *map(_name_obstacle, obstacles))
+            return _name_obstacles(obstacles)
         case Verdict.NOT_COMPARABLE:
             return (make_reason("unreadable"),)
         case _:
             return (make_reason("runs_differ", parted=found.runs - found.agreeing, runs=found.runs),)
+
+
+def _name_obstacles(found: Sequence[Obstacle]) -> Said:
+    return (make_reason("conditions_differ"), *map(_name_obstacle, found))
 
 
 def _name_obstacle(found: Obstacle) -> Reason:

@@ -53,6 +53,8 @@ class Limits:
     """Bytes in /tmp, and in the home folder."""
     time: float = 86_400.0
     """Seconds for each stage."""
+    comparing: float = 1_800.0
+    """Seconds of the judge's own processor time for setting an entry's results against each other."""
     processes: int = 512
     open_files: int = 4096
     output: int = 10 * 1024 * MEBIBYTE
@@ -169,7 +171,7 @@ def _read_limits(value: Value) -> Limits | None:
     readers: dict[str, Reader[object]] = {
         "memory": partial(read_size, smallest=16 * MEBIBYTE),
         **dict.fromkeys(("shm", "scratch", "output", "bundle"), size),
-        "time": read_duration,
+        **dict.fromkeys(("time", "comparing"), read_duration),
         "processes": partial(read_integer, low=8, high=1_000_000),
         "open_files": partial(read_integer, low=64, high=1_000_000),
         "output_files": partial(read_integer, low=1, high=10_000_000),

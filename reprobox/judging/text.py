@@ -37,7 +37,7 @@ def describe_judgement(found: Judgement, folder: Path) -> str:
 def _describe_agreement(agreement: Agreement) -> Iterator[str]:
     text = f"agree    {agreement.with_claim:.2%} of the rows of {escape_unprintable(agreement.path)} are as claimed"
     if agreement.between_seeds is None:
-        yield text
+        yield f"{text}; no other seed was run to set that beside, and alone it says nothing"
         return
     yield f"{text}; two seeds of this entry agree on {agreement.between_seeds:.2%}"
     if agreement.with_claim <= agreement.between_seeds:
