@@ -46,7 +46,7 @@ def judge_command(
     ] = False,
     allowed: AllowedSignersOption = None,
     runtime: Annotated[
-        str, typer.Option("--runtime", metavar="NAME", help="The engine's runtime for the sandbox: runsc.")
+        str, typer.Option("--runtime", metavar="NAME", help="The engine's runtime for the sandbox; runsc where it has that.")
     ] = "",
     gpu: GpuOption = "none",
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="K", help="How many entries at once.")] = 1,

@@ -25,7 +25,7 @@ from reprobox.judging.judgement import Judgement, Outcome, Rung, format_judgemen
 from reprobox.judging.ladder import Climb, climb
 from reprobox.judging.page import format_pages
 from reprobox.judging.receive import find_inputs, open_heading, provide_image, unpack_files
-from reprobox.judging.sandbox import check_runtime, choose_cpus, choose_timeout, make_fence
+from reprobox.judging.sandbox import choose_cpus, choose_runtime, choose_timeout, make_fence
 from reprobox.judging.statement import format_attestation
 from reprobox.judging.syscalls import read_profile
 from reprobox.judging.terms import Contest
@@ -54,6 +54,7 @@ class JudgeOptions:
     """Who may have signed; ``None``: nobody needs to."""
     rebuild: bool
     runtime: str
+    """The engine's runtime for the sandbox; "": gVisor where the engine has it."""
     gpus: tuple[str, ...]
 
     @property
@@ -90,7 +91,7 @@ def judge_bundle(
     Raises ``BundleError`` for one that is refused, ``EngineError`` where the sandbox itself cannot be had, and
     ``UsageError`` while another process judges into the same folder.
     """
-    check_runtime(options.runtime, bench.engines[0].info())
+    choose_runtime(options.runtime, bench.engines[0].info(), options.gpus)
     with _alone(folder):
         return _judge(path, folder, options, bench, on_rung)
 
@@ -172,7 +173,8 @@ def _make_request(
     engine: Runner = bench.engines[0]
     profile = _keep_profile(folder) if engine.info().name == "podman" else None
     resources = entry.spec.resources
-    fence = make_fence(options.contest, resources, bench.host.memory, options.runtime, profile)
+    runtime = choose_runtime(options.runtime, engine.info(), options.gpus)
+    fence = make_fence(options.contest, resources, bench.host.memory, runtime, profile)
     if options.gpus:
         alone = replace(fence(folder), quotas=())
         checks = GpuChecks(options.gpus, bench.driver, engine, entry.plan, bench.settings, alone)

@@ -14,6 +14,7 @@ from reprobox.spec.model import Resources
 _RECORD_FOLDER = 512 * MEBIBYTE
 """Bytes that the runtime's own notes, and traces, may take."""
 _RECORD_FILES = 20_000
+GVISOR = "runsc"
 SCRATCH = ("/tmp", "/var/tmp", "/home/reprobox")
 
 
@@ -52,10 +53,16 @@ def make_fence(
     return fence
 
 
-def check_runtime(name: str, info: EngineInfo) -> None:
-    """Raise ``EngineError`` for a runtime that the engine does not have, or has and would not take."""
-    if name in ("", info.default_runtime):
-        return
+def choose_runtime(name: str, info: EngineInfo, gpus: tuple[str, ...]) -> str:
+    """Return the runtime that is asked for, else gVisor's where the engine has it, else "", the engine's own.
+
+    Raises ``EngineError`` for one that the engine does not have, or has and would not take.
+    """
+    if not name:
+        # GPUs need an option that it may not have been given: https://gvisor.dev/docs/user_guide/gpu/
+        return GVISOR if GVISOR in info.runtimes and info.name != "podman" and not gpus else ""
+    if name == info.default_runtime:
+        return name
     if info.name == "podman":  # its API takes a runtime's name and does nothing about it
         raise EngineError(
             f"--runtime {name}: Podman runs every container with {info.default_runtime}, whatever it is asked for",
@@ -68,6 +75,7 @@ def check_runtime(name: str, info: EngineInfo) -> None:
             f"--runtime {name}: the container engine has no such runtime; it has: {known}",
             hint="name one of these, or add it to `runtimes` in the engine's daemon.json and restart the engine",
         )
+    return name
 
 
 def choose_cpus(resources: Resources, info: EngineInfo) -> float | None:

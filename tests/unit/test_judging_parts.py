@@ -20,7 +20,7 @@ from reprobox.judging.claim import find_false_score, list_copies, read_claimed_m
 from reprobox.judging.ending import explain_failure
 from reprobox.judging.lint import find_hooks
 from reprobox.judging.receive import choose_folder
-from reprobox.judging.sandbox import check_runtime, choose_timeout, make_fence
+from reprobox.judging.sandbox import choose_runtime, choose_timeout, make_fence
 from reprobox.judging.seeds import SeedRuns
 from reprobox.judging.syscalls import close_namespaces
 from reprobox.judging.terms import Contest, Limits, Metric, read_contest
@@ -408,14 +408,23 @@ def test_without_a_contest_three_quarters_of_the_machines_memory_are_the_limit(t
 
 DOCKER = replace(FakeEngine().info(), runtimes={"runc": "runc", "guard": "/usr/bin/runsc"}, default_runtime="runc")
 PODMAN = replace(DOCKER, name="podman")
+GVISOR = replace(DOCKER, runtimes={"runc": "runc", "runsc": "/usr/bin/runsc"})
 
 
 @pytest.mark.parametrize(
     ("name", "info"),
-    [("", DOCKER), ("guard", DOCKER), ("io.containerd.runsc.v1", DOCKER), ("/opt/shim", DOCKER), ("runc", PODMAN)],
+    [("guard", DOCKER), ("io.containerd.runsc.v1", DOCKER), ("/opt/shim", DOCKER), ("runc", PODMAN), ("runc", GVISOR)],
 )
 def test_a_runtime_that_the_engine_has_is_taken(name, info):
-    check_runtime(name, info)
+    assert choose_runtime(name, info, ()) == name
+
+
+@pytest.mark.parametrize(
+    ("info", "gpus", "chosen"),
+    [(DOCKER, (), ""), (GVISOR, (), "runsc"), (GVISOR, ("all",), ""), (replace(GVISOR, name="podman"), (), "")],
+)
+def test_gvisor_is_taken_where_it_is_unasked(info, gpus, chosen):
+    assert choose_runtime("", info, gpus) == chosen
 
 
 @pytest.mark.parametrize(
@@ -432,7 +441,7 @@ def test_a_runtime_that_the_engine_has_is_taken(name, info):
 )
 def test_a_runtime_that_would_not_be_used_is_refused(name, info, words, hint):
     with pytest.raises(EngineError) as caught:
-        check_runtime(name, info)
+        choose_runtime(name, info, ())
     assert words in caught.value.message
     assert hint in caught.value.hint
 

@@ -60,7 +60,6 @@ class Sandbox:
     environ: dict
     runtime: str
     folder: Path
-    options: tuple = ()
     user: object = None
     """Somebody who judges instead of us."""
 
@@ -72,7 +71,7 @@ class Sandbox:
             home = self.user.folder / "project"
             contest, call = home / contest.name, self.user.call
             bundle = Path(shutil.move(bundle, home))
-        return judge_bundle(bundle, contest, bundle.parent / "out", self.environ, *self.options, call=call)
+        return judge_bundle(bundle, contest, bundle.parent / "out", self.environ, call=call)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +110,7 @@ def sandbox(request, docker, project, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     match request.param:
         case "runsc":
-            yield Sandbox("runsc", docker, "runsc", folder, ("--runtime", "runsc"))
+            yield Sandbox("runsc", docker, "runsc", folder)  # unasked: it is there
         case "podman":
             daemon, _ = request.getfixturevalue("daemons")("podman")
             yield Sandbox("podman", {"DOCKER_HOST": daemon.host}, "runc", folder)
