@@ -18,6 +18,7 @@ from reprobox.gpus.selection import parse_selection
 from reprobox.streams import write_line
 
 if TYPE_CHECKING:
+    from reprobox.judging.judgement import Rung
     from reprobox.handover import Aftermath
     from reprobox.judging.judge import JudgeOptions
     from reprobox.judging.terms import Contest
@@ -56,7 +57,7 @@ def judge_command(
     remove_image: Annotated[
         bool, typer.Option("--remove-image", help="Remove each image from the engine once it has been judged.")
     ] = False,
-    watched: Annotated[bool, typer.Option("--watched", hidden=True)] = False,
+    watched: Annotated[int, typer.Option("--watched", hidden=True, help="Be one of so many at once.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Judge what others handed over, in a sandbox.
@@ -81,18 +82,20 @@ def judge_command(
     out = prepare_out(out)
     if len(bundles) == 1 and not bundles[0].is_dir():
         after = Aftermath(pdf, remove_image)
-        raise typer.Exit(_judge_one(bundles[0], out, options, after, as_json=as_json))
+        raise typer.Exit(_judge_one(bundles[0], out, options, after, watched or 1, as_json=as_json))
     said = {"--contest": contest, "--runs": runs, "--seeds": seeds, "--allowed-signers": signers, "--out": out}
     words = [word for name, value in said.items() if value is not None for word in (name, str(value))]
     words += [word for text in inputs or () for word in ("--input", text)]
     words += ["--rebuild"] * rebuild + ["--pdf"] * pdf + ["--remove-image"] * remove_image
-    words += [f"--gpu={gpu}", f"--runtime={runtime}", "--watched", "--json"]
+    words += [f"--gpu={gpu}", f"--runtime={runtime}", f"--watched={jobs}", "--json"]
     files = list_bundles(bundles, SUFFIX)
     browser = find_printer(open_settings()) if pdf else ""
     raise typer.Exit(_judge_many(files, out, options, words, jobs, browser, as_json=as_json))
 
 
-def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, *, as_json: bool) -> int:
+def _judge_one(
+    path: Path, out: Path, options: JudgeOptions, after: Aftermath, at_once: int, *, as_json: bool
+) -> int:
     from reprobox.handover import judge_file
     from reprobox.judging.receive import choose_folder
     from reprobox.judging.text import describe_judgement, describe_rung
@@ -100,7 +103,11 @@ def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, *
 
     show = say if as_json else _print
     folder = choose_folder(path, out)
-    judgement = judge_file(path, folder, options, after, open_settings(), lambda rung: show(describe_rung(rung)))
+
+    def on_rung(rung: Rung) -> None:
+        show(describe_rung(rung))
+
+    judgement = judge_file(path, folder, options, after, open_settings(), on_rung, at_once)
     show(describe_judgement(judgement, folder))
     if as_json:
         print_json(judgement.to_json())

@@ -15,6 +15,7 @@ from reprobox.engines.ending import Ending, watched
 
 _POLL = 0.25
 """Seconds between two looks; after one that takes longer than a tenth of that the next waits ten times as long."""
+_WAS_LEFT = " bytes were left on the disk of "
 LEAST_FREE = 512 * 2**20
 """Bytes that stay free on the folder's disk: files that were removed and are still open are in no folder."""
 
@@ -49,7 +50,12 @@ def find_full_disk(quota: Quota) -> str:
     free = shutil.disk_usage(quota.folder).free
     if free >= LEAST_FREE:
         return ""
-    return f"only {free} bytes were left on the disk of {quota.what}"
+    return f"only {free}{_WAS_LEFT}{quota.what}"
+
+
+def tells_of_full_disk(reason: str) -> bool:
+    """Whether a run was ended for a disk that others may have filled."""
+    return _WAS_LEFT in reason
 
 
 def find_excess(quota: Quota) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 from reprobox.bundle.read import read_heading
 from reprobox.errors import ReproboxError, UsageError
 from reprobox.judging.batch import BatchRow, make_row
+from reprobox.judging.ending import DISK_FULL
 from reprobox.judging.judge import JUDGEMENT_FILE
+from reprobox.judging.judgement import describe_file
 from reprobox.judging.receive import choose_folder
 from reprobox.judging.terms import Contest
 from reprobox.process import Followed
@@ -59,29 +61,58 @@ def judge_all(
 ) -> tuple[BatchRow, ...]:
     """Judge every bundle that has no judgement under these terms; return the rows in the order of the files.
 
-    ``on_line`` gets what is said of one meanwhile, from any thread. When this is interrupted, all are.
+    One that was ended because a disk was full, while others ran, is judged again when it is alone. ``on_line`` gets
+    what is said of one meanwhile, from any thread. When this is interrupted, all are.
     """
-    programs = {path: Followed(batch.command(path)) for path in batch.files}
     rows: dict[Path, BatchRow] = {}
-    with ThreadPoolExecutor(batch.jobs) as pool:
-        futures = {pool.submit(_judge_one, batch, path, programs[path], on_line): path for path in batch.files}
+
+    def keep(path: Path, row: BatchRow) -> None:
+        rows[path] = row
+        on_row(row)
+
+    again = _judge_at_once(batch, batch.files, batch.jobs, on_line, keep, may_wait=batch.jobs > 1)
+    _judge_at_once(batch, again, 1, on_line, keep, may_wait=False)
+    return tuple(rows[path] for path in batch.files)
+
+
+def _judge_at_once(
+    batch: Batch,
+    files: Sequence[Path],
+    jobs: int,
+    on_line: Callable[[Path, str], None],
+    on_row: Callable[[Path, BatchRow], None],
+    *,
+    may_wait: bool,
+) -> list[Path]:
+    """Judge so many at once; return those that are to be judged again, of which nothing is said yet."""
+    programs = {path: Followed(batch.command(path)) for path in files}
+    again = []
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(_judge_one, batch, path, programs[path], on_line): path for path in files}
         try:
             for future in as_completed(futures):
-                rows[futures[future]] = future.result()
-                on_row(future.result())
+                row, wants_room = future.result()
+                if wants_room and may_wait:
+                    again.append(futures[future])
+                else:
+                    on_row(futures[future], row)
         except BaseException:
             for program in programs.values():
                 program.stop()
             raise
-    return tuple(rows[path] for path in batch.files)
+    return again
 
 
-def _judge_one(batch: Batch, path: Path, program: Followed, on_line: Callable[[Path, str], None]) -> BatchRow:
+def _judge_one(
+    batch: Batch, path: Path, program: Followed, on_line: Callable[[Path, str], None]
+) -> tuple[BatchRow, bool]:
+    """Return its row, and whether it wants more room than there was."""
     if (known := _find_judgement(batch, path)) is not None:
         code = choose_exit(Verdict(known["verdict"]))
-        return make_row(path.name, code, known, batch.contest, kept=True)
+        return make_row(path.name, code, known, batch.contest, kept=True), False
     done = program.run(lambda line: on_line(path, line))
-    return make_row(path.name, done.code, _read_answer(done.stdout), batch.contest, kept=False)
+    answer = _read_answer(done.stdout)
+    return make_row(path.name, done.code, answer, batch.contest, kept=False), _wants_room(answer)
 
 
 def _find_judgement(batch: Batch, path: Path) -> Mapping[str, Any] | None:
@@ -91,10 +122,17 @@ def _find_judgement(batch: Batch, path: Path) -> Mapping[str, Any] | None:
         if kept.stat().st_size > _LARGEST_JUDGEMENT:
             return None
         answer = _read_answer(kept.read_text("utf-8"))
-        same = answer.get("bundle") == read_heading(path).digest and answer.get("terms") == batch.terms
+        now = (read_heading(path).digest, describe_file(path), batch.terms)
+        same = (answer.get("bundle"), answer.get("file"), answer.get("terms")) == now
     except (OSError, ValueError, ReproboxError):
         return None
-    return answer if same and answer.get("verdict") in list(Verdict) else None
+    final = answer.get("verdict") in list(Verdict) and not _wants_room(answer)
+    return answer if same and final else None
+
+
+def _wants_room(answer: Mapping[str, Any]) -> bool:
+    """Whether an entry was ended for a disk that another may have filled."""
+    return DISK_FULL in (answer.get("reason_keys") or ())
 
 
 def _read_answer(text: str) -> Mapping[str, Any]:

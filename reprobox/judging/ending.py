@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from reprobox.engines.quota import tells_of_full_disk
 from reprobox.judging.terms import Contest
 from reprobox.languages import Reason, Said, make_reason
 from reprobox.records import RunRecord, StageRecord
@@ -14,6 +15,8 @@ from reprobox.streams import escape_unprintable
 _KILLED = 137
 _FILE_TOO_LARGE = 153
 """128 and SIGXFSZ."""
+DISK_FULL = "disk_full"
+"""The reason that says more of the machine than of the entry."""
 _FULL = 0.97
 """How much of its memory a program has used that has used it up."""
 _TAIL = 2000
@@ -40,6 +43,8 @@ def explain_failure(record: RunRecord, folder: Path, contest: Contest) -> Said:
 
 def _explain_stage(stage: StageRecord, contest: Contest) -> Reason | None:
     limits, name = contest.limits, escape_unprintable(stage.name)
+    if tells_of_full_disk(stage.stopped_for):
+        return make_reason(DISK_FULL, stage=name, why=stage.stopped_for)
     if stage.stopped_for:
         return make_reason("stopped_for", stage=name, why=stage.stopped_for)
     if stage.timed_out:

@@ -21,7 +21,7 @@ from reprobox.gpu_checks import GpuChecks
 from reprobox.gpus.driver import Driver
 from reprobox.judging.allowance import Allowance
 from reprobox.judging.identity import Entry, identify
-from reprobox.judging.judgement import Judgement, Outcome, Rung, format_judgement
+from reprobox.judging.judgement import Judgement, Outcome, Rung, describe_file, format_judgement
 from reprobox.judging.ladder import Climb, climb
 from reprobox.judging.page import format_pages
 from reprobox.judging.receive import find_inputs, open_heading, provide_image, unpack_files
@@ -81,6 +81,8 @@ class Bench:
     host: Host
     driver: Driver
     settings: Settings
+    at_once: int = 1
+    """How many entries share it."""
 
 
 def judge_bundle(
@@ -122,7 +124,7 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
     inputs, other = find_inputs(entry, contest)
     image, entry = provide_image(path, entry, engine, settings, rebuild=options.rebuild)
     request = _make_request(entry, image, folder, options, bench, inputs)
-    trail = Trail(_start(entry, heading, signer, request, engine.info(), options, folder), on_rung)
+    trail = Trail(_start(path, entry, heading, signer, request, engine.info(), options, folder), on_rung)
     unclaimed = _list_unclaimed(entry, contest)
     if other or unclaimed:
         trail.reach(0, IDENTITY, Outcome.FAILED, (*other, *unclaimed))
@@ -174,7 +176,8 @@ def _make_request(
     profile = _keep_profile(folder) if engine.info().name == "podman" else None
     resources = entry.spec.resources
     runtime = choose_runtime(options.runtime, engine.info(), options.gpus)
-    fence = make_fence(options.contest, resources, bench.host.memory, runtime, profile)
+    share = bench.host.memory // bench.at_once
+    fence = make_fence(options.contest, resources, share, runtime, profile)
     if options.gpus:
         alone = replace(fence(folder), quotas=())
         checks = GpuChecks(options.gpus, bench.driver, engine, entry.plan, bench.settings, alone)
@@ -213,6 +216,7 @@ def _keep_profile(folder: Path) -> Path | None:
 
 
 def _start(
+    path: Path,
     entry: Entry,
     heading: Heading,
     signer: str,
@@ -227,6 +231,7 @@ def _start(
     return Judgement(
         entry=entry.plan.name,
         bundle=heading.digest,
+        file=describe_file(path),
         signer=signer,
         image_digest=entry.image.config_digest,
         seed=entry.plan.seed,

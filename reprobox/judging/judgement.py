@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import islice
+from pathlib import Path
 
 from reprobox.json_values import JsonObject, name_non_finite
 from reprobox.judging.words import tell_english
@@ -107,6 +108,8 @@ class Judgement:
     agreement: Agreement | None = None
     scores: tuple[Score, ...] = ()
     notes: Said = ()
+    file: dict[str, int] = field(default_factory=dict)
+    """What the bundle's file was like, which every byte was read from: one that has changed since is another."""
     sandbox: dict[str, object] = field(default_factory=dict)
     host: Host | None = None
     engine: EngineRecord | None = None
@@ -141,6 +144,12 @@ class Judgement:
             "parted": self.parted.to_json() if self.parted else None,
         }
         return name_non_finite(values)
+
+
+def describe_file(path: Path) -> dict[str, int]:
+    """Return what changes with a file's content: its size in bytes, and the nanosecond of its last change."""
+    status = path.stat()
+    return {"size": status.st_size, "modified_ns": status.st_mtime_ns}
 
 
 def format_judgement(judgement: Judgement) -> bytes:

@@ -21,7 +21,7 @@ SCRATCH = ("/tmp", "/var/tmp", "/home/reprobox")
 def make_fence(
     contest: Contest, resources: Resources, memory: int, runtime: str, profile: Path | None = None
 ) -> Callable[[Path], Fence]:
-    """Return what makes the fence of a run in a folder; ``memory`` is the machine's, in bytes.
+    """Return what makes the fence of a run in a folder; ``memory`` is the entry's share of the machine's, in bytes.
 
     What the entry asks for itself counts where it is less.
     """

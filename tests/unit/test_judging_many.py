@@ -6,14 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+from made_bundles import make_bundle
 
 from reprobox import cli_judge
+from reprobox.bundle.read import read_heading
 from reprobox.errors import UsageError
 from reprobox.judging import children
 from reprobox.judging.batch import BatchRow, format_batch, format_table, make_row, rank_rows
 from reprobox.judging.children import list_bundles
 from reprobox.judging.display import Display
 from reprobox.judging.judge import JudgeOptions
+from reprobox.judging.judgement import describe_file
 from reprobox.judging.summary import describe_counts, format_page, write_summary
 from reprobox.judging.terms import Contest, Metric
 
@@ -186,6 +189,24 @@ def test_other_labels_or_data_are_other_terms(tmp_path):
         digests.append(options.digest)
     assert digests[0] == digests[1]
     assert len(set(digests)) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ({}, True),
+        ({"reason_keys": ["disk_full"]}, False),
+        ({"terms": "sha256:y"}, False),
+        ({"file": {"size": 1, "modified_ns": 1}}, False),
+    ],
+)
+def test_what_was_judged_before_is_kept_for_the_same_file_alone(tmp_path, change, kept):
+    bundle = make_bundle(tmp_path)
+    known = {"verdict": "DIFFERENT", "bundle": read_heading(bundle).digest, "file": describe_file(bundle)}
+    (tmp_path / "out" / "tiny").mkdir(parents=True)
+    (tmp_path / "out" / "tiny" / "judgement.json").write_text(json.dumps({"terms": "sha256:x", **known, **change}))
+    batch = children.Batch((bundle,), tmp_path / "out", CONTEST, "sha256:x", lambda path: (), 1)
+    assert (children._find_judgement(batch, bundle) is not None) is kept
 
 
 def test_a_bundle_that_has_gone_stops_none_of_the_others(tmp_path):

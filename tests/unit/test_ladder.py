@@ -72,7 +72,7 @@ def program(leave):
 def judge(tmp_path):
     """Judge a claim made with ``claimed`` against runs that leave ``left``; return the judgement."""
 
-    def call(claimed, left, *, spec=SPEC, gpus=(), **contest):
+    def call(claimed, left, *, spec=SPEC, gpus=(), at_once=1, **contest):
         bundle = make_bundle(tmp_path / "entry", spec=spec, outputs=claimed)
         if gpus:
             bent = Bent.read(bundle)
@@ -86,7 +86,7 @@ def judge(tmp_path):
             reporter=Silence(),
             now=lambda: datetime.now(UTC),
         )
-        bench = Bench((FakeEngine(program(left)),), HOST, Driver(()), settings)
+        bench = Bench((FakeEngine(program(left)),), HOST, Driver(()), settings, at_once)
         options = JudgeOptions(Contest(**contest), None, rebuild=False, runtime="", gpus=())
         return judge_bundle(bundle, tmp_path / "judgements" / "tiny", options, bench, lambda rung: None)
 
@@ -163,6 +163,11 @@ def test_the_score_is_computed_where_the_judges_have_labels_whatever_programs_sa
     found = judge(claimed, compute, labels=labels, metric=Metric("accuracy"), predictions="predictions.csv")
     (score,) = found.scores
     assert (score.claimed, score.judged, score.computed) == (1.0, 1.0, True)
+
+
+@pytest.mark.parametrize(("limit", "memory"), [(None, HOST.memory * 3 // 16), (2**30, 2**30)])
+def test_entries_that_are_judged_at_once_share_the_machines_memory(judge, limit, memory):
+    assert judge(compute(7), compute, at_once=4, limits=Limits(memory=limit)).sandbox["memory"] == memory
 
 
 def test_files_that_take_too_long_to_compare_are_not_comparable(judge):
