@@ -96,7 +96,9 @@ def _find_shipped(entry: Entry, stage: StagePlan) -> EarlierRun | None:
     before = tuple(takewhile(lambda one: one != stage, entry.plan.stages))
     after = entry.plan.stages[len(before) :]
     made = set(select_outputs(tuple(item for one in after for item in one.outputs), entry.claim.outputs))
-    shipped = tuple(file for file in entry.claim.outputs if file not in made)
+    # Nor a copy of those under another name, which it would only have to copy back.
+    bytes_made = {file.sha256 for file in made if file.size}
+    shipped = tuple(file for file in entry.claim.outputs if file not in made and file.sha256 not in bytes_made)
     if not before or not shipped or not stage.outputs or not select_outputs(stage.outputs, entry.claim.outputs):
         return None
     names = tuple(one.name for one in before)

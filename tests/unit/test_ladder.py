@@ -52,14 +52,15 @@ def compute(seed, shift=0.0):
     }
 
 
-def program(leave):
-    """Return a program that leaves what ``leave`` says of its seed, those of a stage only what the stage makes."""
+def program(leave, seen):
+    """Return a program that leaves what ``leave`` says of its seed, the stage predict only what it makes."""
 
     def run(call):
         places = {mount.target: mount.source for mount in call.mounts}
         contract = places.get("/opt/reprobox/contract.json")
         seed = json.loads(contract.read_text())["seed"] if contract else 7
         output = places["/output"]
+        seen.append((call.argv[-1], sorted(path.name for path in output.iterdir() if path.suffix)))
         made = leave(seed)
         for name in ["predictions.csv"] if "@predict" in call.argv else made:
             (output / name).write_bytes(made[name])
@@ -72,7 +73,7 @@ def program(leave):
 def judge(tmp_path):
     """Judge a claim made with ``claimed`` against runs that leave ``left``; return the judgement."""
 
-    def call(claimed, left, *, spec=SPEC, gpus=(), at_once=1, **contest):
+    def call(claimed, left, *, spec=SPEC, gpus=(), at_once=1, seen=None, **contest):
         bundle = make_bundle(tmp_path / "entry", spec=spec, outputs=claimed)
         if gpus:
             bent = Bent.read(bundle)
@@ -86,7 +87,7 @@ def judge(tmp_path):
             reporter=Silence(),
             now=lambda: datetime.now(UTC),
         )
-        bench = Bench((FakeEngine(program(left)),), HOST, Driver(()), settings, at_once)
+        bench = Bench((FakeEngine(program(left, [] if seen is None else seen)),), HOST, Driver(()), settings, at_once)
         options = JudgeOptions(Contest(**contest), None, rebuild=False, runtime="", gpus=())
         return judge_bundle(bundle, tmp_path / "judgements" / "tiny", options, bench, lambda rung: None)
 
@@ -126,6 +127,15 @@ def test_predictions_of_the_shipped_model_may_differ_by_as_much(judge, tolerance
     if not tolerance:
         assert found.agreement.with_claim == 1 / 41
         assert "alone it says nothing" in describe_judgement(found, Path())
+
+
+def test_the_shipped_model_gets_no_copy_of_what_it_is_to_predict(judge):
+    claimed = compute(7)
+    claimed["copy.csv"] = claimed["predictions.csv"]
+    seen = []
+    found = judge(claimed, lambda seed: claimed, spec=SPEC + "outputs: ['*']\n", seen=seen)
+    assert found.verdict == "IDENTICAL"
+    assert seen[0] == ("@predict", ["metrics.json", "model.csv"])
 
 
 def test_the_claim_of_another_seed_is_consistent_and_stands_beside_two_seeds(judge):
