@@ -20,6 +20,7 @@ from reprobox.files import write_atomic
 from reprobox.fleet import Ran, run_fleet
 from reprobox.outputs import Unread, compare_unread, find_output, list_unread, select_outputs, select_unread
 from reprobox.pins import Promise
+from reprobox.plan import StagePlan
 from reprobox.record_text import find_run
 from reprobox.records import OutputFile, RunRecord
 from reprobox.run import RunRequest
@@ -125,7 +126,7 @@ class _Session:
             tolerance=request.tolerance,
             judgement=judgement,
             comparisons=comparisons,
-            first_stage=self._find_first_stage(comparisons) if parted else "",
+            first_stage=find_first_stage(self._request.run.stages, comparisons) if parted else "",
             first_step=first_step or "",
             suspects=suspects or (),
             notes=(*notes, *self._failures.values()),
@@ -187,15 +188,6 @@ class _Session:
     def _declared(self) -> tuple[str, ...]:
         run = self._request.run
         return (*run.spec.outputs, *(item for stage in run.stages for item in stage.outputs))
-
-    def _find_first_stage(self, comparisons: tuple[RunComparison, ...]) -> str:
-        """Return the first stage with an output of its own that is not the same in some run."""
-        paths = {path for one in comparisons for path in (*one.missing, *one.added, *_list_differing(one))}
-        differing = tuple(OutputFile(path, "", 0) for path in sorted(paths))
-        for stage in self._request.run.stages if len(self._request.run.stages) > 1 else ():
-            if stage.outputs and select_outputs(stage.outputs, differing):
-                return stage.name
-        return ""
 
     def _find_first_step(self, rows: tuple[Row, ...], comparisons: tuple[RunComparison, ...]) -> str:
         reference, others = self._choose_reference(rows)
@@ -324,6 +316,16 @@ def _compare_output(path: str, reference: Path, folder: Path, tolerance: Toleran
     if not (one and one.exists() and other and other.exists()):
         return FileComparison("bytes", Result.DIFFERENT, 1, note="only its digest is known, and that differs")
     return compare_files(one, other, tolerance)
+
+
+def find_first_stage(stages: Sequence[StagePlan], comparisons: Sequence[RunComparison]) -> str:
+    """Return the first stage, of several, with an output of its own that is not the same in some run; "" for none."""
+    paths = {path for one in comparisons for path in (*one.missing, *one.added, *_list_differing(one))}
+    differing = tuple(OutputFile(path, "", 0) for path in sorted(paths))
+    for stage in stages if len(stages) > 1 else ():
+        if stage.outputs and select_outputs(stage.outputs, differing):
+            return stage.name
+    return ""
 
 
 def _list_differing(one: RunComparison) -> list[str]:

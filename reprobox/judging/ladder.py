@@ -32,7 +32,7 @@ from reprobox.sweep_runs import reseed_request
 from reprobox.verdict import Judgement as Decision
 from reprobox.verdict import Obstacle, RunComparison, Verdict, decide, find_obstacles, format_rate
 from reprobox.verification import Row
-from reprobox.verify import compare_rows, is_failed
+from reprobox.verify import compare_rows, find_first_stage, is_failed
 
 PREDICTS = "does the shipped model give the submitted predictions?"
 AGREES = "do the judge's own runs agree?"
@@ -167,7 +167,9 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | Verdict:
         why = _explain(judgement, obstacles, nothing_left=not entry.claim.outputs)
         trail.reach(3, MATCHES, Outcome.FAILED, why)
         return judgement.verdict if entry.claim.outputs else trail.close(judgement.verdict, why)
-    trail.reach(3, MATCHES, Outcome.FAILED, _name_differing(parted))
+    stage = find_first_stage(entry.plan.stages, (parted,))
+    first = (make_reason("first_stage", stage=stage),) if stage else ()
+    trail.reach(3, MATCHES, Outcome.FAILED, (*_name_differing(parted), *first))
     return Verdict.DIFFERENT
 
 

@@ -146,6 +146,13 @@ def test_the_claim_of_another_seed_is_consistent_and_stands_beside_two_seeds(jud
     assert score.band[0] <= score.claimed <= score.band[1]
 
 
+def test_the_first_stage_that_leaves_something_else_is_named(judge):
+    claimed = {**compute(7), "predictions.csv": compute(7, shift=1e-9)["predictions.csv"]}
+    spec = SPEC.replace("  predict: {command: python predict.py,", "  prepare: {command: python prepare.py,")
+    found = judge(claimed, compute, spec=spec)
+    assert "predictions.csv differs; the first of it in what stage prepare leaves" in tell_english(found.reason)
+
+
 @pytest.mark.parametrize(
     ("accuracy", "seeds", "verdict", "last"),
     [
