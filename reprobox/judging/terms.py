@@ -201,7 +201,7 @@ def _read_score(name: str, value: Value) -> float | None:
 def _read_small(value: Value) -> float | None:
     number = _read_number(value, "a number such as 1e-6")
     if number is not None and number < 0:
-        value.report("a tolerance is not negative")
+        value.report("a tolerance is not negative", "write a number such as 1e-6, or leave it out")
         return None
     return number
 
@@ -211,10 +211,10 @@ def _read_number(value: Value, expected: str) -> float | None:
     if node is None:
         return None
     if not re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?", node.text) or not node.plain:
-        value.report(f"expected {expected}, found {shorten(node.text)}")
+        value.report(f"expected {expected}, found {shorten(node.text)}", "write it with decimal digits, such as 0.912")
         return None
     number = float(node.text)
     if not math.isfinite(number):
-        value.report(f"{shorten(node.text)} is out of range")
+        value.report(f"{shorten(node.text)} is out of range", "write a smaller number")
         return None
     return number

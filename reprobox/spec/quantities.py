@@ -31,7 +31,7 @@ def read_size(value: Value, smallest: int) -> int | None:
         hint = f"did you mean {node.text}g?" if node.text.isdigit() else ""
         value.report(f"{node.text} is too small: the least is {smallest // 2**20 or smallest}m", hint)
     elif size > _LARGEST:
-        value.report(f"{node.text} is too large")
+        value.report(f"{node.text} is too large", f"the most is {_LARGEST >> 40}t")
     else:
         return int(size)
     return None

@@ -35,11 +35,11 @@ class Value:
     problems: list[Problem]
     key_position: Position | None = None
 
-    def report(self, message: str, hint: str = "") -> None:
+    def report(self, message: str, hint: str) -> None:
         """Add a problem that points at the value."""
         self._add(self.node.position, self.key, message, hint)
 
-    def report_key(self, message: str, hint: str = "") -> None:
+    def report_key(self, message: str, hint: str) -> None:
         """Add a problem that points at the key rather than at its value."""
         self._add(self.key_position or self.node.position, self.key, message, hint)
 
@@ -101,13 +101,17 @@ def shorten(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
+_ANY_VALUE = "write a value, or remove the line"
+_ONE_VALUE = "write one value, without keys below it"
+
+
 def read_scalar(value: Value, expected: str) -> ScalarNode | None:
     """Return the scalar node; report a list, a mapping, or nothing at all."""
     node = value.node
     if isinstance(node, ScalarNode) and not node.empty:
         return node
-    hint = "write a value, or remove the line" if value.empty else ""
-    value.report(f"expected {expected}, found {describe(node)}", hint)
+    hint = "write one value, without brackets or dashes" if isinstance(node, ListNode) else _ONE_VALUE
+    value.report(f"expected {expected}, found {describe(node)}", _ANY_VALUE if value.empty else hint)
     return None
 
 
@@ -131,7 +135,7 @@ def read_text(value: Value, expected: str, *, verbatim: bool = False, longest: i
         value.report(f"contains {name or f'the control character U+{ord(bad.group()):04X}'}", "write it on one line")
         return None
     if not text.strip():
-        value.report(f"expected {expected}, found an empty text")
+        value.report(f"expected {expected}, found an empty text", _ANY_VALUE)
         return None
     return text
 
@@ -179,7 +183,7 @@ def read_flag(value: Value) -> bool | None:
     word = node.text.lower()
     if word in _YES or word in _NO:
         return word in _YES
-    value.report(f"expected true or false, found {shorten(node.text)}")
+    value.report(f"expected true or false, found {shorten(node.text)}", "write true or false")
     return None
 
 

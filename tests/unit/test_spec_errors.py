@@ -24,6 +24,7 @@ def problems_of(lines: str, *without: str, project: Path | None = None) -> list[
     return [(f"{p.line}:{p.column}", p.key, p.message, p.hint) for p in caught.value.problems]
 
 
+LIST = "write one value, without brackets or dashes"
 MISTAKES = [
     # keys
     ("seeed: 1\n", "1:1", "seeed", "unknown key", "did you mean 'seed'?", "seed"),
@@ -49,7 +50,7 @@ MISTAKES = [
     ("name: 7\n", "1:7", "name", "expected a name such as digits-cnn, found 7", "if you mean the text, quote it: '7'"),
     ("name:\n", "1:6", "name", "expected a name such as digits-cnn, found nothing",
      "write a value, or remove the line"),
-    ("name: [a]\n", "1:7", "name", "expected a name such as digits-cnn, found a list", ""),
+    ("name: [a]\n", "1:7", "name", "expected a name such as digits-cnn, found a list", LIST),
     (f"name: {'a' * 64}\n", "1:7", "name", "is 64 characters long", "use at most 63"),
     ('name: "x\\nRUN true"\n', "1:7", "name", "contains a line break", "write it on one line"),
     # seed
@@ -94,8 +95,8 @@ MISTAKES = [
     ("base: {}\n", "1:1", "base", "is empty", "write exactly one of debian, image and archive"),
     ("base: {debian: bokworm}\n", "1:16", "base.debian", "'bokworm' is not a Debian release that reprobox knows",
      "did you mean 'bookworm'?"),
-    ("base: [debian]\n", "1:7", "base", "expected debian:12, or a mapping with image or archive, found a list", ""),
-    ("determinism: {threads: [1]}\n", "1:24", "determinism.threads", "expected an integer, found a list", ""),
+    ("base: [debian]\n", "1:7", "base", "expected debian:12, or a mapping with image or archive, found a list", LIST),
+    ("determinism: {threads: [1]}\n", "1:24", "determinism.threads", "expected an integer, found a list", LIST),
     ("determinism: {tf32: }\n", "1:20", "determinism.tf32", "expected true or false, found nothing",
      "write a value, or remove the line"),
     ("base: {debian: 9}\n", "1:16", "base.debian", "'9' is not a Debian release that reprobox knows",
@@ -221,7 +222,7 @@ MISTAKES = [
      "fill_uninitialized_memory, cpu"),
     ("determinism: {threads: 0}\n", "1:24", "determinism.threads", "0 is out of range",
      "use an integer from 1 to 1024"),
-    ("determinism: {tf32: maybe}\n", "1:21", "determinism.tf32", "expected true or false, found 'maybe'", ""),
+    ("determinism: {tf32: maybe}\n", "1:21", "determinism.tf32", "expected true or false, found 'maybe'", "write true or false"),
     ("determinism: {hash_seed: random}\n", "1:26", "determinism.hash_seed", "'random' is not a plain integer",
      "write decimal digits only"),
     ("determinism: {cublas_workspace: 4096}\n", "1:33", "determinism.cublas_workspace",
@@ -257,7 +258,7 @@ MISTAKES = [
      "variables are not expanded; write the value itself"),
     ('env: {A: "x\\nRUN y"}\n', "1:10", "env.A", "contains a line break", "write it on one line"),
     ('env: {A: "x\\0"}\n', "1:10", "env.A", "contains a NUL", "write it on one line"),
-    ("env: {A: [1]}\n", "1:10", "env.A", "expected the value of a variable, found a list", ""),
+    ("env: {A: [1]}\n", "1:10", "env.A", "expected the value of a variable, found a list", LIST),
     # command, stages
     ("command: cd x && python y.py\n", "1:10", "command", "'&&' has a meaning only to a shell",
      'a command runs without a shell; write ["sh", "-c", "…"] if you need one'),
@@ -270,11 +271,12 @@ MISTAKES = [
     ("command: []\n", "1:10", "command", "the command is empty", "write ['python', 'train.py']"),
     ("command: ['', x]\n", "1:10", "command", "the command is empty", "write ['python', 'train.py']"),
     ("command: \"''\"\n", "1:10", "command", "the command is empty", "write 'python train.py'"),
-    ("command: ' '\n", "1:10", "command", "expected a command such as 'python train.py', found an empty text", ""),
+    ("command: ' '\n", "1:10", "command", "expected a command such as 'python train.py', found an empty text",
+     "write a value, or remove the line"),
     ('command: [x, "a\\0"]\n', "1:14", "command[1]", "contains a NUL", "remove it"),
     (f"command: [x, {'a' * 40_000}]\n", "1:14", "command[1]", "is 40,000 characters long",
      "use at most 32,000, or put it into a file"),
-    ("command: [python, [x]]\n", "1:19", "command[1]", "expected an argument, found a list", ""),
+    ("command: [python, [x]]\n", "1:19", "command[1]", "expected an argument, found a list", LIST),
     ("command: {train: x}\n", "1:10", "command", "expected a command, found a mapping",
      "to have several steps, use stages"),
     ("stages: {}\n", "1:9", "stages", "has no stage", "add one or more of prepare, train, predict, or use command"),
@@ -319,14 +321,14 @@ MISTAKES = [
     ("resources: {memory: 8}\n", "1:21", "resources.memory", "8 is too small: the least is 6m", "did you mean 8g?"),
     ("resources: {memory: lots}\n", "1:21", "resources.memory", "'lots' is not a size",
      "write a number and a unit: 512m, 8g, 1.5g"),
-    ("resources: {memory: [8g]}\n", "1:21", "resources.memory", "expected a size such as 8g, found a list", ""),
+    ("resources: {memory: [8g]}\n", "1:21", "resources.memory", "expected a size such as 8g, found a list", LIST),
     ("resources: {memory: 10.1}\n", "1:21", "resources.memory", "10.1 is not a whole number of bytes",
      "did you mean 10.1g?"),
     ("resources: {timeout: }\n", "1:21", "resources.timeout", "expected a duration such as 2h, found nothing",
      "write a value, or remove the line"),
     ("resources: {cpus: {a: 1}}\n", "1:19", "resources.cpus",
-     "expected a number of CPUs such as 2 or 1.5, found a mapping", ""),
-    ("resources: {memory: 9999t}\n", "1:21", "resources.memory", "9999t is too large", ""),
+     "expected a number of CPUs such as 2 or 1.5, found a mapping", "write one value, without keys below it"),
+    ("resources: {memory: 9999t}\n", "1:21", "resources.memory", "9999t is too large", "the most is 1024t"),
     ("resources: {timeout: 1:30}\n", "1:22", "resources.timeout", "'1:30' is not a duration",
      "write a number and a unit: 90s, 45m, 2h, 1h30m, 1d"),
     ("resources: {timeout: 0s}\n", "1:22", "resources.timeout", "0s is out of range",
@@ -341,6 +343,7 @@ MISTAKES = [
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake[0].strip().replace("\n", " | ")[:50])
 def test_each_mistake_is_one_problem_at_its_place_with_a_hint(mistake):
     lines, where, key, message, hint, *without = mistake
+    assert hint
     assert problems_of(lines, *without) == [(where, key, message, hint)]
 
 
