@@ -18,9 +18,9 @@ from reprobox.gpus.selection import parse_selection
 from reprobox.streams import write_line
 
 if TYPE_CHECKING:
-    from reprobox.judging.judgement import Rung
     from reprobox.handover import Aftermath
     from reprobox.judging.judge import JudgeOptions
+    from reprobox.judging.judgement import Rung
     from reprobox.judging.terms import Contest
 
 
@@ -47,7 +47,10 @@ def judge_command(
     ] = False,
     allowed: AllowedSignersOption = None,
     runtime: Annotated[
-        str, typer.Option("--runtime", metavar="NAME", help="The engine's runtime for the sandbox; runsc where it has that.")
+        str,
+        typer.Option(
+            "--runtime", metavar="NAME", help="The engine's runtime for the sandbox; runsc where it has that."
+        ),
     ] = "",
     gpu: GpuOption = "none",
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="K", help="How many entries at once.")] = 1,
@@ -93,9 +96,7 @@ def judge_command(
     raise typer.Exit(_judge_many(files, out, options, words, jobs, browser, as_json=as_json))
 
 
-def _judge_one(
-    path: Path, out: Path, options: JudgeOptions, after: Aftermath, at_once: int, *, as_json: bool
-) -> int:
+def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, at_once: int, *, as_json: bool) -> int:
     from reprobox.handover import judge_file
     from reprobox.judging.receive import choose_folder
     from reprobox.judging.text import describe_judgement, describe_rung

@@ -2,10 +2,14 @@
 
 import io
 import re
+import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
+from reprobox import console
+from reprobox.bars import _AmountColumn
 from reprobox.console import PlainReporter, make_reporter
 from reprobox.reporting import format_count, show_activity, show_tasks
 from reprobox.sizes import format_size
@@ -61,6 +65,23 @@ def test_an_instant_task_has_no_rate():
     assert out.getvalue() == "torch: 1.0 kB in 0.0 s\n"
 
 
+def test_what_takes_long_is_told_meanwhile_and_how_fast_it_was(monkeypatch):
+    clock = [time.monotonic()]
+    monkeypatch.setattr(console.time, "monotonic", lambda: clock[0])
+    out = io.StringIO()
+    reporter = PlainReporter(out)
+    advance = reporter.start_task("torch", 200_000_000)
+    clock[0] += 20
+    advance(50_000_000)
+    clock[0] += 30
+    advance(150_000_000)
+    reporter.end_task("torch")
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "torch: 50.0 MB of 200.0 MB"
+    assert lines[-1].startswith("torch: 200.0 MB in 50.")
+    assert lines[-1].endswith(" at 4.0 MB/s")
+
+
 def test_a_task_without_bytes_is_named_at_its_start():
     out = io.StringIO()
     with show_activity(PlainReporter(out), "resolve the packages"):
@@ -89,6 +110,13 @@ def test_a_bar_has_name_size_and_fits_the_line(terminal):
     assert shown.rstrip().endswith(" 0 B of 2.0 MB")
     assert shown.startswith("download tensorflow-2.21.0")
     assert len(shown.rstrip()) <= 80
+
+
+def test_a_bar_says_how_much_and_how_fast():
+    shown = _AmountColumn()
+    task = SimpleNamespace(total=2_000_000, completed=500_000, speed=250_000.0, elapsed=2.0)
+    assert shown.render(task).plain == "500.0 kB of 2.0 MB 250.0 kB/s"
+    assert shown.render(SimpleNamespace(total=None, elapsed=61.4)).plain == "61 s"
 
 
 def test_no_color_means_no_color(terminal):

@@ -1,9 +1,11 @@
 """What the doctor makes of a machine."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from reprobox import doctor
 from reprobox.doctor import describe_local, examine, hide_password
 from reprobox.engines.base import GpuAccess, StoreKind
 from reprobox.engines.fake import FakeEngine
@@ -49,6 +51,33 @@ def test_the_store_kind_is_explained(tmp_path):
 
 def test_a_remote_engine_is_a_warning(tmp_path):
     assert find("engine's place", tmp_path, replace(INFO, local=False)).status is Status.WARNING
+
+
+@pytest.mark.parametrize(
+    ("free", "status", "words"),
+    [(20 * 10**9, Status.OK, "20.0 GB free"), (9 * 10**9, Status.WARNING, "9.0 GB free")],
+)
+def test_a_disk_that_is_too_full_for_an_image_is_a_warning(tmp_path, monkeypatch, free, status, words):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    for name in ("cache", "engine data"):
+        found = find(name, tmp_path / "not" / "yet", replace(INFO, root=str(tmp_path), local=True))
+        assert (found.status, found.detail.endswith(words)) == (status, True)
+        assert ("needs about 10.0 GB" in found.hint) == (status is Status.WARNING)
+
+
+def test_a_cache_that_cannot_be_written_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.os, "access", lambda folder, mode: False)
+    found = find("cache", tmp_path)
+    assert (found.status, found.detail) == (Status.FAILED, f"{tmp_path} cannot be written")
+    assert "REPROBOX_CACHE" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("flags", "widest"), [(("avx2", "sse4_2"), "avx2"), (("avx2", "avx512f"), "avx512f"), ((), "no vector flags seen")]
+)
+def test_the_cpu_is_described_by_its_widest_vectors(tmp_path, flags, widest):
+    found = find("CPU", tmp_path, host=replace(HOST, cpu_flags=flags))
+    assert found.detail == f"A CPU, 2 usable, {widest}, 8.0 GB memory"
 
 
 def test_limits_that_are_not_held_are_a_warning(tmp_path):
