@@ -118,6 +118,9 @@ class _Progress:
             f" {found.seconds:.1f} s of predict{at_once}: about {_format_time(found.total)}"
         )
 
+        if found.known:
+            say(f"known    {found.known} of these runs, from a permutation that ended early")
+
     def score(self, column: str, importances: list[float]) -> None:
         """Say what a column gave."""
         say(f"shuffled {escape_unprintable(column)}: {sum(importances) / len(importances):.6g}")

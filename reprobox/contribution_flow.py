@@ -33,6 +33,7 @@ from reprobox.spec.values import suggest
 from reprobox.workflow import go_on_from, prepare_run
 
 PERMUTATION_SCHEMA = 1
+UNFINISHED_PERMUTATION = "unfinished.json"
 PREDICT = "predict"
 _RUNS = Path(".reprobox", "runs")
 
@@ -135,10 +136,12 @@ def permute_project(project: Project, settings: Settings, options: PermuteOption
             metric=metric,
             split=options.split or f"input {target.removeprefix('/input/')}",
             now=settings.now,
+            progress=project.state / "contributions" / UNFINISHED_PERMUTATION,
         )
         found = permute(wanted, engines, watch)
         shutil.rmtree(wanted.run.runs)
         _keep(folder, found, wanted)
+    wanted.progress.unlink(missing_ok=True)
     for warning in found.warnings:
         settings.reporter.warn(warning)
     return Found(f"shuffled {kept.name}", kept, read_folder(kept), found)

@@ -21,6 +21,7 @@ from reprobox.engines.base import Mount, Runner
 from reprobox.errors import RunError, UsageError
 from reprobox.fleet import Ran, run_fleet
 from reprobox.outputs import find_output
+from reprobox.permutation_progress import Progress
 from reprobox.run import RunRequest
 from reprobox.streams import escape_unprintable
 
@@ -52,6 +53,8 @@ class Permutation:
     """``None``: the one that fits the labels."""
     split: str
     now: Callable[[], datetime]
+    progress: Path
+    """A file for what has been found out, from which the next one goes on where this one ends early."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,13 @@ class Estimate:
     """The score on the input as it is; ``None`` without labels."""
     key: str
     """The column that ties predictions to labels, where it is left out."""
+    known: int
+    """How many of the runs were made before, by one that ended early."""
 
     @property
     def total(self) -> float:
-        """Seconds, for every column and repeat and the one run in which all columns are shuffled."""
-        return (self.columns * self.repeats + 1) * self.seconds / self.jobs
+        """Seconds, for every column and repeat that is not known, and the one run in which all columns are shuffled."""
+        return (self.columns * self.repeats - self.known + 1) * self.seconds / self.jobs
 
 
 class Watch(Protocol):
@@ -108,18 +113,28 @@ def permute(wanted: Permutation, engines: Sequence[Runner], watch: Watch) -> Per
     """
     session = _Session(wanted, engines)
     estimate = session.measure_baseline()
-    watch.estimate(estimate)
-    session.probe()
+    progress = Progress(wanted.progress, session.describe_question())
     work = [_Work((column,), repeat) for column in session.columns for repeat in range(wanted.repeats)]
-    values: dict[str, list[float]] = {wanted.sheet.columns[column]: [] for column in session.columns}
-    for start in range(0, len(work), len(engines)):
-        batch = work[start : start + len(engines)]
+    known = [progress.find(wanted.sheet.columns[one.columns[0]], one.repeat) for one in work]
+    missing = [one for one, importance in zip(work, known, strict=True) if importance is None]
+    watch.estimate(replace(estimate, known=len(work) - len(missing)))
+    session.probe()
+    for start in range(0, len(missing), len(engines)):
+        batch = missing[start : start + len(engines)]
         for one, found in zip(batch, session.predict(batch), strict=True):
-            column, importance = wanted.sheet.columns[one.columns[0]], session.compare(found)
-            values[column].append(importance)
-            if len(values[column]) == wanted.repeats:
-                watch.score(column, values[column])
+            column = wanted.sheet.columns[one.columns[0]]
+            progress.keep(column, one.repeat, session.compare(found))
+            importances = _list_importances(progress, column, wanted.repeats)
+            if len(importances) == wanted.repeats:
+                watch.score(column, importances)
+    names = [wanted.sheet.columns[column] for column in session.columns]
+    values = {name: _list_importances(progress, name, wanted.repeats) for name in names}
     return session.conclude(values, estimate)
+
+
+def _list_importances(progress: Progress, column: str, repeats: int) -> list[float]:
+    found = [progress.find(column, repeat) for repeat in range(repeats)]
+    return [one for one in found if one is not None]
 
 
 @dataclass(frozen=True)
@@ -158,7 +173,23 @@ class _Session:
             self._baseline = self._metric.compute(labels, predictions)
         name = self._metric.name if self._metric else ""
         key = self._leave_key_out()
-        return Estimate(len(self.columns), wanted.repeats, seconds, len(self._engines), name, self._baseline, key)
+        return Estimate(len(self.columns), wanted.repeats, seconds, len(self._engines), name, self._baseline, key, 0)
+
+    def describe_question(self) -> object:
+        """Return what importances depend on: of the same answers to it they are the same."""
+        wanted, labels = self._wanted, self._wanted.labels
+        run = wanted.run
+        return {
+            "image": run.image_digest,
+            "seed": run.plan.seed,
+            "from_run": [run.earlier.run, run.earlier.image_digest] if run.earlier else None,
+            "inputs": {name: entry.sha256 for name, entry in sorted(run.spec.inputs.items())},
+            "shuffled": wanted.target,
+            "predictions": [self._file, self._before.column, self._before.values, self._key],
+            "labels": [labels.column, labels.values, labels.others] if labels else None,
+            "metric": self._metric.name if self._metric else None,
+            "reprobox": __version__,
+        }
 
     def _leave_key_out(self) -> str:
         """Shuffling what ties predictions to labels scores them against other rows' labels, whatever predict does."""

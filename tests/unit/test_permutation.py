@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -109,6 +110,7 @@ def shuffle(request_run, tmp_path):
     """A function: a program and settings -> what came of it, and who watched."""
 
     def run(program=predict, engines=1, labels=True, columns=None, **settings):
+        shutil.rmtree(request_run.runs, ignore_errors=True)
         sheet = open_sheet(tmp_path / "test.csv")
         wanted = Permutation(
             run=request_run,
@@ -123,6 +125,7 @@ def shuffle(request_run, tmp_path):
             metric=settings.get("metric"),
             split="test",
             now=ticking(),
+            progress=tmp_path / "unfinished.json",
         )
         watch = Watch()
         return permute(wanted, [Engine(program) for _ in range(engines)], watch), watch
@@ -295,6 +298,44 @@ def test_predictions_that_cannot_be_found_or_read_are_told(shuffle, files, said)
     with pytest.raises((UsageError, RunError)) as caught:
         shuffle(other)
     assert said in caught.value.message
+
+
+def test_one_that_ended_early_is_gone_on_with(shuffle, tmp_path):
+    made, known = [], []
+
+    def picky(call):
+        made.append(call)
+        if len(made) == 9 and not known:  # the baseline's two, all columns shuffled, and five of the twelve
+            return 1
+        return predict(call)
+
+    whole, _ = shuffle()
+    (tmp_path / "unfinished.json").unlink()
+    with pytest.raises(RunError):
+        shuffle(picky)
+    made.clear()
+    known.append(5)
+    again, watch = shuffle(picky)
+    assert (watch.found.known, len(made)) == (5, 2 + 1 + 12 - 5)
+    assert again.values == whole.values
+    assert set(watch.scores) == {"strong", "weak", "unused"}
+
+
+@pytest.mark.parametrize("change", ["labels", "predictions", "damaged"])
+def test_what_was_found_out_about_something_else_is_nothing(shuffle, tmp_path, change):
+    def other(call):
+        predict(call)
+        path = find(call, "/output") / "predictions.csv"
+        path.write_text(path.read_text().replace(",0.0", ",0.5"))
+        return 0
+
+    shuffle()
+    if change == "labels":
+        (tmp_path / "labels.csv").write_text(LABELS.replace("0,", "0,1"))
+    elif change == "damaged":
+        (tmp_path / "unfinished.json").write_text("{")
+    _, watch = shuffle(other if change == "predictions" else predict)
+    assert watch.found.known == 0
 
 
 @pytest.mark.parametrize("name", ["out/passwd", "../record/x.csv", "/etc/passwd"])
