@@ -39,7 +39,11 @@ def export_command(
     key: Annotated[Path | None, typer.Option("--sign", metavar="KEY", help="Sign with this SSH key.")] = None,
     allow: Annotated[
         list[str] | None,
-        typer.Option("--allow-secret", metavar="FILE", help="This file looks as if it held a secret, and holds none."),
+        typer.Option(
+            "--allow-secret",
+            metavar="FILE",
+            help="This file, or what is below this folder, looks like a secret, and is none.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -66,6 +66,8 @@ class ExportRequest:
     spec_path: Path
     lock_path: Path
     state: Path
+    beside: tuple[tuple[str, str], ...]
+    """What lies in the project and is no source: path and reason."""
     options: ExportOptions
 
 
@@ -92,6 +94,7 @@ def export_plan(request: ExportRequest, engine: Engine, settings: Settings) -> E
             report=report if (report / "report.json").is_file() else None,
             with_inputs=options.with_inputs,
             thin=options.thin,
+            beside=request.beside,
             allowed=options.allowed,
         )
     )

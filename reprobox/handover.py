@@ -19,7 +19,7 @@ from reprobox.host import read_host
 from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
 from reprobox.judging.judgement import Judgement, Rung
 from reprobox.judging.receive import tag_image
-from reprobox.project import Project
+from reprobox.project import Project, list_beside_source
 from reprobox.report.pdf import NO_BROWSER, find_browser, print_pdf
 from reprobox.settings import Settings
 from reprobox.workflow import plan_project
@@ -35,6 +35,7 @@ def export_project(project: Project, settings: Settings, options: ExportOptions)
         spec_path=project.spec_path,
         lock_path=project.lock_path,
         state=project.state,
+        beside=list_beside_source(project, planned.loaded.spec),
         options=options,
     )
     return export_plan(request, connect(settings.environ), settings)

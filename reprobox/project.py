@@ -10,7 +10,7 @@ from reprobox.layers.model import LAYER_FORMAT
 from reprobox.lock import Lock, stale_keys
 from reprobox.lock_text import parse_lock
 from reprobox.plan import SourceFile
-from reprobox.source import DECLARED_FILE, list_source
+from reprobox.source import DECLARED_FILE, list_left_out, list_source
 from reprobox.spec.model import Spec
 
 
@@ -34,8 +34,16 @@ def open_project(path: Path) -> Project:
 
 def list_project_source(project: Project, spec: Spec) -> tuple[SourceFile, ...]:
     """Return the project's files that enter the image."""
-    own = (project.spec_path.name, project.lock_path.name, DECLARED_FILE)
-    return list_source(project.folder, spec, leave_out=own)
+    return list_source(project.folder, spec, leave_out=_name_own(project))
+
+
+def list_beside_source(project: Project, spec: Spec) -> tuple[tuple[str, str], ...]:
+    """Return what lies in the project and does not enter the image, with the reason."""
+    return list_left_out(project.folder, spec, leave_out=_name_own(project))
+
+
+def _name_own(project: Project) -> tuple[str, ...]:
+    return (project.spec_path.name, project.lock_path.name, DECLARED_FILE)
 
 
 def load_lock(project: Project, spec: Spec) -> Lock:

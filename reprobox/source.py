@@ -25,22 +25,30 @@ REPORT_FOLDER = "reprobox-report"
 OWN_IGNORE_FILE = ".reproboxignore"
 _DOCKER_IGNORE_FILE = ".dockerignore"
 IGNORE_FILES = (".gitignore", _DOCKER_IGNORE_FILE, OWN_IGNORE_FILE)
-ALWAYS_IGNORED = (
-    ".git/",
+_NEVER_SOURCE = (
+    ".git",  # a work tree beside another repository has a file of that name
     ".hg/",
     ".svn/",
+    ".venv/",
+)
+"""What is never source, and is somebody's work."""
+_BY_PRODUCTS = (
     ".reprobox/",
     "__pycache__/",
     "*.pyc",
     ".ipynb_checkpoints/",
-    ".venv/",
     ".DS_Store",
     f"*{UNFINISHED}",
     # What is made of an image is no part of it.
     "*.reprobox",
     f"/{REPORT_FOLDER}/",
 )
+ALWAYS_IGNORED = (*_NEVER_SOURCE, *_BY_PRODUCTS)
 
+NEVER = "never part of the source"
+EXCLUDED = "source.exclude names it"
+IGNORED = "an ignore file names it"
+NOT_INCLUDED = "source.include does not name it"
 
 _TOP = PurePosixPath()
 _Rules = tuple[GitRules | DockerRules, ...]
@@ -61,16 +69,31 @@ def list_source(project: Path, spec: Spec, *, leave_out: Sequence[str] = ()) -> 
     list does; ``leave_out`` holds further paths (the spec, its lock), and declared inputs are never source.
     Raises ``BuildError`` for what an image cannot hold: sockets, devices, links that leave the project.
     """
+    found = [_describe(project, path) for path, why in _walk(project, spec, leave_out) if not why]
+    return tuple(sorted(found, key=lambda file: file.path.encode()))
+
+
+def list_left_out(project: Path, spec: Spec, *, leave_out: Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
+    """Return what is beside the source and does not enter, with the reason; of a folder, the folder alone.
+
+    Not what programs make by the way, as bytecode, nor the paths in ``leave_out`` and the declared inputs.
+    """
+    made = parse_git_rules(_BY_PRODUCTS, _TOP)
+    found = []
+    for path, why in _walk(project, spec, leave_out):
+        is_folder = bool(why) and (project / path).is_dir() and not (project / path).is_symlink()
+        if why and not made.decide(path, is_folder):
+            found.append((f"{path}/" if is_folder else str(path), why))
+    return tuple(sorted(found))
+
+
+def _walk(project: Path, spec: Spec, leave_out: Sequence[str]) -> Iterator[tuple[PurePosixPath, str]]:
+    """Yield the project's paths, folder by folder, however deep, and why one stays out; empty for what enters."""
     include = GitIgnoreSpec.from_lines(spec.source.include)
     named = (*leave_out, *(entry.path for entry in spec.inputs.values()))
     left_out = frozenset(posixpath.normpath(path) for path in named)
     never = parse_git_rules((*ALWAYS_IGNORED, *spec.source.exclude), _TOP)
-    found = [_describe(project, path) for path in _walk(project, never, left_out) if include.match_file(str(path))]
-    return tuple(sorted(found, key=lambda file: file.path.encode()))
-
-
-def _walk(project: Path, never: GitRules, left_out: frozenset[str]) -> Iterator[PurePosixPath]:
-    """Yield what enters, folder by folder, however deep; ``left_out`` are paths, not patterns."""
+    built_in = parse_git_rules(ALWAYS_IGNORED, _TOP)
     waiting: list[tuple[PurePosixPath, _Rules, bool]] = [(_TOP, (), False)]
     while waiting:
         folder, rules, hidden = waiting.pop()
@@ -78,13 +101,18 @@ def _walk(project: Path, never: GitRules, left_out: frozenset[str]) -> Iterator[
         for entry in _list_folder(project, folder):
             path = folder / entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
-            if str(path) in left_out or never.decide(path, is_folder):
+            if str(path) in left_out:
+                continue
+            if never.decide(path, is_folder):
+                yield path, NEVER if built_in.decide(path, is_folder) else EXCLUDED
                 continue
             fate = _decide_fate(path, is_folder, rules, hidden)
             if is_folder and fate is not _Fate.LEFT_OUT:
                 waiting.append((path, rules, fate is _Fate.HIDDEN))
-            elif fate is _Fate.ENTERS:
-                yield path
+            elif fate is not _Fate.ENTERS:
+                yield path, IGNORED
+            else:
+                yield path, "" if include.match_file(str(path)) else NOT_INCLUDED
 
 
 def _list_folder(project: Path, folder: PurePosixPath) -> list[os.DirEntry[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox import __version__
+from reprobox.bundle.left_out import summarise_left_out
 from reprobox.bundle.manifest import format_manifest, is_safe_path, parse_manifest
 from reprobox.bundle.model import (
     BUNDLE_SCHEMA,
@@ -28,7 +29,7 @@ from reprobox.bundle.model import (
     Manifest,
     blob_path,
 )
-from reprobox.bundle.secrets import LOOKED_AT, Secret, find_named, find_variables, find_written
+from reprobox.bundle.secrets import LOOKED_AT, Secret, find_named, find_variables, find_written, is_text
 from reprobox.errors import BundleError, UsageError
 from reprobox.image import Image, closing_members
 from reprobox.inputs import hash_file
@@ -62,8 +63,10 @@ class Sources:
     report: Path | None
     with_inputs: bool
     thin: bool
+    beside: tuple[tuple[str, str], ...]
+    """What lies in the project and is no source: path and reason."""
     allowed: frozenset[str]
-    """Files that are handed over though they look as if they held secrets."""
+    """Files, or folders of such, that are handed over though they look as if they held secrets."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def choose_contents(sources: Sources) -> Contents:
     Raises ``UsageError`` for what looks like a secret, and for files that no bundle can hold.
     """
     plan, image = sources.plan, sources.image
-    left_out: list[LeftOut] = []
+    left_out = list(summarise_left_out(sources.beside))
     data = dict(_list_data(sources, left_out))
     _check_secrets(sources, data)
     files = tuple(sorted((_describe(name, one) for name, one in data.items()), key=lambda file: file.path))
@@ -217,7 +220,7 @@ def _describe(name: str, data: Data) -> BundledFile:
 
 
 def _check_secrets(sources: Sources, data: Mapping[str, Data]) -> None:
-    found = [one for one in _find_secrets(sources, data) if one.file not in sources.allowed]
+    found = [one for one in _find_secrets(sources, data) if not _is_allowed(one.file, sources.allowed)]
     if not found:
         return
     lines = "\n".join(f"  {one.where}: {one.what}" for one in sorted(set(found))[:20])
@@ -225,17 +228,26 @@ def _check_secrets(sources: Sources, data: Mapping[str, Data]) -> None:
     raise UsageError(
         f"nothing was exported: these look like secrets, and whoever gets the bundle can read them\n{lines}{more}",
         hint="take them out of the project (source.exclude keeps a file out of the image too), or say"
-        " --allow-secret FILE where one is none; a secret that was in an image once should be changed",
+        " --allow-secret FILE where one is none (a folder: all below it); a secret that was in an image once should be"
+        " changed",
     )
+
+
+def _is_allowed(file: str, allowed: frozenset[str]) -> bool:
+    return any(file == one or file.startswith(f"{one.rstrip('/')}/") for one in allowed if one)
 
 
 def _find_secrets(sources: Sources, data: Mapping[str, Data]) -> Iterator[Secret]:
     yield from find_variables(sources.plan.env)
     project = {name.removeprefix(PROJECT): one for name, one in data.items() if name.startswith(PROJECT)}
-    others = {name: one for name, one in data.items() if name.startswith((REPORT, EVIDENCE, CLAIM_RECORD))}
-    yield from find_named(project)
-    for name, one in {**project, **others}.items():
-        yield from find_written(name, one[:LOOKED_AT] if isinstance(one, bytes) else _read_start(one))
+    texts = {name: one for name, one in data.items() if name.startswith((REPORT, EVIDENCE, CLAIM_RECORD, CONTEXT))}
+    # Of any size and kind: what is no text is not searched.
+    results = {name: one for name, one in data.items() if name.startswith((CLAIM_OUTPUT, INPUTS))}
+    yield from find_named((*project, *results))
+    for name, one in {**project, **texts, **results}.items():
+        start = one[:LOOKED_AT] if isinstance(one, bytes) else _read_start(one)
+        if name not in results or is_text(start):
+            yield from find_written(name, start)
 
 
 def _read_start(path: Path) -> bytes:

@@ -57,9 +57,20 @@ _PATTERNS = (
     ("a Slack token", re.compile(rb"\bxox[abprs]-[0-9A-Za-z-]{20,}")),
     (
         "a URL with a password",
-        re.compile(rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'<>{}$]{1,100}:[^\s/@\"'<>{}$]{3,100}@"),
+        re.compile(rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@?#\"'<>{}$]{0,200}:[^\s/@?#\"'<>{}$]{0,200}@", re.IGNORECASE),
+    ),
+    # The token of a package server may stand where the user does: https://pip.pypa.io/en/stable/topics/authentication/
+    ("a URL with a token", re.compile(rb"\bhttps?://[^\s/:@?#,;|\"'<>{}$]{8,300}@", re.IGNORECASE)),
+    (
+        "a package server with a user",
+        re.compile(
+            rb"(?:\b(?:extra[_-])?index(?:es|[_-]url)?|find[_-]links)\b[^\n]{0,200}?"
+            rb"https?://[^\s/:@?#,;|\"'<>{}$]{1,300}@",
+            re.IGNORECASE,
+        ),
     ),
 )
+_TEXT_START = 8000
 LOOKED_AT = 4 * 2**20
 """Bytes of each file that are searched."""
 
@@ -87,6 +98,11 @@ def find_written(path: str, data: bytes) -> Iterator[Secret]:
     for what, pattern in _PATTERNS:
         if found := pattern.search(data):
             yield Secret(f"{path}:{data.count(bytes([10]), 0, found.start()) + 1}", what, path)
+
+
+def is_text(data: bytes) -> bool:
+    """Whether a file that begins like that is a text, by git's rule: no zero byte near its beginning."""
+    return b"\0" not in data[:_TEXT_START]
 
 
 def find_variables(env: Iterable[tuple[str, str]]) -> Iterator[Secret]:

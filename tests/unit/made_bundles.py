@@ -21,7 +21,7 @@ from reprobox.layers.store import LayerStore
 from reprobox.lock_text import format_lock
 from reprobox.plan import make_plan
 from reprobox.records import OutputFile, format_record
-from reprobox.source import list_source
+from reprobox.source import list_left_out, list_source
 from reprobox.spec.load import load_spec
 
 TINY = "reprobox: 1\nname: tiny\nseed: 7\ncommand: python train.py\noutputs: [model.npy, metrics.json]\n"
@@ -45,7 +45,11 @@ def make_bundle(folder, *, spec=TINY, files=FILES, outputs=OUTPUTS, env=(), key=
     for name, data in outputs.items():
         write(run / "output" / name, data)
     record = make_record(
-        tuple(sorted(outputs.items())), name=plan.name, seed=plan.seed, image_digest=image.config_digest, inputs={}
+        tuple(sorted(outputs.items())),
+        name=plan.name,
+        seed=plan.seed,
+        image_digest=image.config_digest,
+        inputs=options.pop("inputs", {name: entry.sha256 for name, entry in loaded.inputs.items()}),
     )
     write(run / "run.json", format_record(record).encode())
     contents = choose_contents(
@@ -56,13 +60,14 @@ def make_bundle(folder, *, spec=TINY, files=FILES, outputs=OUTPUTS, env=(), key=
             project=project,
             spec_text=(project / "spec.yaml").read_bytes(),
             lock_text=(project / "spec.lock").read_bytes(),
-            context={"Dockerfile": b"FROM scratch\n"},
+            context=options.pop("context", {"Dockerfile": b"FROM scratch\n"}),
             claim=(run, record),
             evidence=(),
             report=None,
-            with_inputs=False,
+            with_inputs=options.pop("with_inputs", False),
             thin=options.pop("thin", False),
-            allowed=frozenset(),
+            beside=list_left_out(project, loaded, leave_out=("spec.yaml", "spec.lock")),
+            allowed=frozenset(options.pop("allowed", ())),
         )
     )
     out = folder / "tiny.reprobox"

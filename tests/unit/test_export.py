@@ -7,7 +7,7 @@ from pathlib import Path
 
 import made_bundles
 import pytest
-from made_bundles import TINY, Bent, make_bundle, write
+from made_bundles import OUTPUTS, TINY, Bent, make_bundle, write
 from made_records import make_record
 from test_lock import make_lock
 
@@ -22,6 +22,8 @@ from reprobox.records import EarlierRun, format_record
 from reprobox.spec.load import parse_spec
 
 TRAIN = b"print('trained')\n"
+TOKEN = b"token = hf_" + b"a" * 34 + b"\n"
+WITH_INPUT = f"{TINY}inputs: {{notes.txt: {hashlib.sha256(TOKEN).hexdigest()}}}\n"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,10 @@ TRAIN = b"print('trained')\n"
         ("load.py", b"token = 'hf_" + b"a" * 34 + b"'\n", "load.py:1: a Hugging Face token"),
         ("load.py", b"\n\nkey = 'AKIA" + b"A" * 16 + b"'\n", "load.py:3: an AWS access key"),
         ("load.py", b"url = 'https://alice:hunter2@example.org/simple'\n", "load.py:1: a URL with a password"),
+        ("load.py", b"url = 'https://alice:@example.org/simple'\n", "load.py:1: a URL with a password"),
+        ("load.py", b"url = 'https://:x@example.org/simple'\n", "load.py:1: a URL with a password"),
+        ("pip.txt", b"six\n--index-url https://pat@example.org/simple\n", "pip.txt:2: a package server with a user"),
+        ("uv.toml", b"[[index]]\nurl = 'https://a1B2c3D4e5@example.org'\n", "uv.toml:2: a URL with a token"),
     ],
 )
 def test_nothing_is_exported_while_something_looks_like_a_secret(tmp_path, name, data, said):
@@ -57,6 +63,10 @@ def test_a_variable_is_a_secret_by_its_name_or_by_what_it_holds_and_its_value_is
     "data",
     [
         b"https://example.org/a:b@c",
+        b"https://example.org?mail=somebody@example.org",
+        b"https://example.org,somebody@example.org",
+        b"--index-url https://example.org/simple  # ask me@example.org",
+        b"https://git@example.org/somebody/something",
         b"url = f'https://{user}:{password}@host'",
         b"TOKEN = os.environ['TOKEN']",
         b"monkey: 1",
@@ -65,6 +75,32 @@ def test_a_variable_is_a_secret_by_its_name_or_by_what_it_holds_and_its_value_is
 def test_what_only_resembles_a_secret_is_exported(tmp_path, data):
     bundle = make_bundle(tmp_path, files={"train.py": TRAIN, "notes.txt": data, ".env.example": b"TOKEN=\n"})
     assert read_heading(bundle).manifest.find("reprobox/project/notes.txt")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"outputs": {**OUTPUTS, "log.txt": TOKEN}}, "reprobox/claim/output/log.txt"),
+        ({"outputs": {**OUTPUTS, ".netrc": b"machine x"}}, "reprobox/claim/output/.netrc"),
+        ({"context": {"Dockerfile": TOKEN}}, "reprobox/context/Dockerfile"),
+        ({"spec": WITH_INPUT, "with_inputs": True}, "reprobox/inputs/notes.txt"),
+    ],
+)
+def test_results_context_and_inputs_are_searched_too_and_an_alarm_can_be_overruled(tmp_path, options, said):
+    files = {"train.py": TRAIN, "notes.txt": TOKEN}
+    files = files if "with_inputs" in options else {"train.py": TRAIN}
+    options = {"spec": TINY.replace("outputs: [model.npy, metrics.json]\n", ""), **options}
+    with pytest.raises(UsageError, match="nothing was exported") as caught:
+        make_bundle(tmp_path / "refused", files=files, **options)
+    assert said in str(caught.value)
+    for number, allowed in enumerate((said, "reprobox")):
+        made = make_bundle(tmp_path / str(number), files=files, allowed=[allowed], **options)
+        assert read_heading(made).manifest.find(said)
+
+
+def test_a_result_that_is_no_text_is_not_searched(tmp_path):
+    bundle = make_bundle(tmp_path, outputs={**OUTPUTS, "model.npy": b"\0" + TOKEN})
+    assert read_heading(bundle).manifest.find("reprobox/claim/output/model.npy")
 
 
 def test_an_output_that_was_changed_after_its_run_is_not_exported(tmp_path, monkeypatch):
@@ -82,7 +118,9 @@ def test_an_output_that_was_changed_after_its_run_is_not_exported(tmp_path, monk
 def test_a_run_of_other_inputs_than_the_specs_is_not_exported(tmp_path):
     data = hashlib.sha256(b"a").hexdigest()
     with pytest.raises(UsageError, match="had other inputs than the spec names now"):
-        make_bundle(tmp_path, spec=f"{TINY}inputs: {{a.csv: {data}}}\n", files={"train.py": TRAIN, "a.csv": b"a"})
+        make_bundle(
+            tmp_path, spec=f"{TINY}inputs: {{a.csv: {data}}}\n", files={"train.py": TRAIN, "a.csv": b"a"}, inputs={}
+        )
     assert not list(tmp_path.glob("*.reprobox"))
 
 
@@ -108,6 +146,36 @@ def test_the_manifest_says_what_stays_here(tmp_path):
     assert [(one.path, one.reason.partition(":")[0]) for one in manifest.left_out] == [
         ("reprobox-report", "there is none")
     ]
+
+
+def test_the_manifest_lists_what_lies_in_the_project_and_does_not_enter(tmp_path):
+    ignored = {f"data/{number}.bin": b"x" for number in range(1000)} | {f"{name}.log": b"x" for name in "abcdefg"}
+    files = {
+        "train.py": TRAIN,
+        ".gitignore": b"data/\n*.log\n.env\n",
+        ".env": b"A=1\n",
+        "keys/.netrc": b"x",
+        ".git/config": b"[core]\n",
+        "notes/idea.txt": b"x",
+        "__pycache__/train.pyc": b"x",
+        "old.reprobox": b"x",
+        **ignored,
+    }
+    spec = f"{TINY}source: {{exclude: [notes/, keys/.netrc]}}\n"
+    manifest = read_heading(make_bundle(tmp_path, spec=spec, files=files)).manifest
+    assert [(one.path, one.reason) for one in manifest.left_out[:-1]] == [
+        (".env", "an ignore file names it"),
+        (".git/", "never part of the source"),
+        ("keys/.netrc", "source.exclude names it"),
+        ("a.log, b.log, c.log, d.log, data/ and 3 more", "an ignore file names it"),
+        ("notes/", "source.exclude names it"),
+    ]
+
+
+def test_what_source_include_does_not_name_is_listed(tmp_path):
+    spec = f"{TINY}source: {{include: ['*.py']}}\n"
+    manifest = read_heading(make_bundle(tmp_path, spec=spec, files={"train.py": TRAIN, "a.txt": b"x"})).manifest
+    assert ("a.txt", "source.include does not name it") in [(one.path, one.reason) for one in manifest.left_out]
 
 
 @pytest.mark.parametrize("compression", list(Compression))
@@ -157,8 +225,8 @@ class TestTheClaim:
 
         def make(run=""):
             options = ExportOptions(None, run, False, False, Compression.ZSTD, None, frozenset())
-            project = tmp_path
-            return ExportRequest(plan, spec, project, Path("spec.yaml"), Path("spec.lock"), tmp_path / "state", options)
+            paths = (tmp_path, Path("spec.yaml"), Path("spec.lock"), tmp_path / "state")
+            return ExportRequest(plan, spec, *paths, (), options)
 
         return make
 

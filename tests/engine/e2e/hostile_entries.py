@@ -136,6 +136,7 @@ def hand_over(project, lower, bundle, name, claim=CLAIM, spec="", *, thin=True):
                 report=None,
                 with_inputs=False,
                 thin=thin,
+                beside=(),
                 allowed=frozenset(),
             )
         )
