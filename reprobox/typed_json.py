@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,8 @@ def build_value(wanted: Any, value: object, key: str) -> Any:  # noqa: ANN401 â€
         return _build_union(inner, value, key)
     if wanted is Any:
         return value
+    if isinstance(wanted, type) and issubclass(wanted, StrEnum):
+        return _build_word(wanted, value, key)
     if wanted is float and type(value) is int:
         if abs(value) > _LARGEST:
             raise Misfit(f"{key} is too large")
@@ -39,12 +42,19 @@ def build_value(wanted: Any, value: object, key: str) -> Any:  # noqa: ANN401 â€
 
 
 def _build_union(options: tuple[Any, ...], value: object, key: str) -> Any:  # noqa: ANN401
-    for option in options:
-        if type(value) is option:
-            return value
-        if is_dataclass(option) and value is not None:
-            return _build_fields(typing.cast(type, option), value, key)
+    if type(value) in options:
+        return value
+    others = [one for one in options if one is not types.NoneType]
+    if value is not None and len(others) == 1:
+        return build_value(others[0], value, key)
     raise Misfit(f"{key} is not what it should be")
+
+
+def _build_word(wanted: type[StrEnum], value: object, key: str) -> StrEnum:
+    try:
+        return wanted(_expect(value, str, key))
+    except ValueError as exc:
+        raise Misfit(f"{key} is not what it should be") from exc
 
 
 def _build_fields(wanted: type, value: object, key: str) -> Any:  # noqa: ANN401

@@ -101,10 +101,14 @@ def check_members(
 
 
 def extract_files(
-    path: Path, heading: Heading, folder: Path, on_progress: Callable[[int, int], None] = lambda done, total: None
+    path: Path,
+    heading: Heading,
+    folder: Path,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    is_wanted: Callable[[str], bool] = lambda name: True,
 ) -> None:
-    """Check everything, and keep all but the layers below ``folder``, which is empty and nobody else's."""
-    names = {file.path for file in heading.manifest.files}
+    """Check everything, and keep the wanted files, and no layer, below ``folder``: empty and nobody else's."""
+    names = {file.path for file in heading.manifest.files if is_wanted(file.path)}
 
     def keep(name: str) -> BinaryIO | None:
         if name not in names:

@@ -20,6 +20,7 @@ from reprobox.files import write_atomic
 from reprobox.gpu_checks import GpuChecks
 from reprobox.gpus.driver import Driver
 from reprobox.judging.allowance import Allowance
+from reprobox.judging.entrant_report import PAGES, examine_report
 from reprobox.judging.identity import Entry, identify
 from reprobox.judging.judgement import Judgement, Outcome, Rung, describe_file, format_judgement
 from reprobox.judging.ladder import Climb, climb
@@ -124,7 +125,9 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
     inputs, other = find_inputs(entry, contest)
     image, entry = provide_image(path, entry, engine, settings, rebuild=options.rebuild)
     request = _make_request(entry, image, folder, options, bench, inputs)
+    report = examine_report(entry)
     trail = Trail(_start(path, entry, heading, signer, request, engine.info(), options, folder), on_rung)
+    trail.notes += report.notes
     unclaimed = _list_unclaimed(entry, contest)
     if other or unclaimed:
         trail.reach(0, IDENTITY, Outcome.FAILED, (*other, *unclaimed))
@@ -138,6 +141,8 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
     for language in map(load_language, list_languages()):
         for name, text in format_pages(judgement, language):
             write_atomic(folder / name, text.encode("utf-8", "backslashreplace"))
+    for name, text in report.pages:
+        write_atomic(folder / name, text.encode("utf-8", "backslashreplace"))
     write_atomic(folder / JUDGEMENT_FILE, format_judgement(judgement))
     return judgement
 
@@ -145,7 +150,7 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
 def _take_in(path: Path, folder: Path, options: JudgeOptions, settings: Settings) -> tuple[Heading, str, Entry]:
     """Check a bundle and unpack it; of one that is refused, and of what was found out before, nothing is left."""
     try:
-        for old in (folder / ATTESTATION_FILE, *folder.glob(JUDGEMENT_FILES)):
+        for old in (folder / ATTESTATION_FILE, *folder.glob(JUDGEMENT_FILES), *folder.glob(PAGES)):
             old.unlink(missing_ok=True)
     except OSError as exc:
         raise UsageError(f"nothing can be kept in {folder}: {exc.strerror}", hint="name another with -o") from exc

@@ -19,6 +19,7 @@ from reprobox.errors import BundleError, UsageError
 from reprobox.files import write_atomic
 from reprobox.image import load_image
 from reprobox.inputs import hash_input
+from reprobox.judging.entrant_report import is_unpacked
 from reprobox.judging.identity import Entry
 from reprobox.judging.summary import SUMMARIES
 from reprobox.judging.terms import Contest
@@ -73,7 +74,7 @@ def open_heading(path: Path, contest: Contest, allowed: Path | None) -> tuple[He
 
 
 def unpack_files(path: Path, heading: Heading, folder: Path, settings: Settings) -> None:
-    """Check every byte of a bundle and put its files, but not its layers, into a new folder."""
+    """Check every byte of a bundle and put its files, but neither layers nor pages of a report, into a new folder."""
     # Each takes whole blocks, and a folder perhaps.
     needed = sum(file.size + 2 * _BLOCK for file in heading.manifest.files)
     with suppress(FileNotFoundError):
@@ -82,7 +83,7 @@ def unpack_files(path: Path, heading: Heading, folder: Path, settings: Settings)
     if needed + RESERVE > shutil.disk_usage(folder).free:
         raise UsageError(f"the files of {path.name} take {format_size(needed)}", hint=f"make room for {folder}")
     with show_tasks(settings.reporter, "check") as show:
-        extract_files(path, heading, folder, partial(show, path.name))
+        extract_files(path, heading, folder, partial(show, path.name), is_unpacked)
 
 
 def provide_image(path: Path, entry: Entry, engine: Engine, settings: Settings, *, rebuild: bool) -> tuple[str, Entry]:

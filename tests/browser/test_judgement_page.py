@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from made_judgements import make_judgement
+from made_report import make_full_report
 
 from reprobox.console import PlainReporter
 from reprobox.handover import print_pages
@@ -15,6 +16,11 @@ from reprobox.judging.page import format_pages
 from reprobox.judging.summary import format_page
 from reprobox.judging.terms import Contest, Metric
 from reprobox.languages import list_languages, load_language
+from reprobox.report.build import build_report
+from reprobox.report.check import check_report
+from reprobox.report.json_text import format_report
+from reprobox.report.layout import lay_out
+from reprobox.report.render import format_html
 
 WIDE = 375
 """Of a phone, in CSS pixels."""
@@ -70,6 +76,24 @@ def test_the_summary_of_many_entries_shows_each_with_its_ranks(open_page, tmp_pa
     assert [line[1] for line in cells] == ["IDENTICAL", "CONSISTENT", "REFUSED"]
     assert [line[2:6] for line in cells[:2]] == [["0.75", "0.75", "2", "1"], ["0.9", "0.5", "1", "2"]]
     assert cells[2][7].startswith("<b>the archive ends</b>")
+    assert page.requests == [path.as_uri()]
+
+
+@pytest.mark.parametrize("code", list_languages())
+def test_what_an_entrant_wrote_is_text_on_the_page_that_is_made_of_its_report(open_page, tmp_path, code):
+    text = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\">"
+    value = json.loads(format_report(make_full_report(), load_language("en")))
+    value["u_environment"]["method"]["text"] = value["title"]["text"] = text
+    value["checklist"][0]["reason"] = value["u_environment"]["system"]["kernel"] = text
+    assert check_report(value) == ()
+    language = load_language(code)
+    path = tmp_path / "entrant-report.html"
+    path.write_text(format_html(lay_out(build_report(value), language), language), "utf-8")
+    page = open_page(path, WIDE)
+    assert page.title() == text
+    assert page.evaluate("() => document.scripts.length + document.images.length") == 0
+    assert page.inner_text("body").count("document.title") >= 6
+    assert page.evaluate(OVERFLOW) == 0
     assert page.requests == [path.as_uri()]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from made_bundles import HOST, OUTPUTS, TINY, Bent, dump, make_bundle, make_tar, member, raw_header
+from test_report_texts import make_hostile
 from typer.testing import CliRunner
 
 from reprobox.bundle.model import CLAIM_RECORD, LOCK, MANIFEST, SIGNATURE, SPEC
@@ -25,6 +26,8 @@ from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
 from reprobox.judging.receive import check_room
 from reprobox.judging.terms import Contest, Limits
 from reprobox.judging.words import tell_english
+from reprobox.languages import load_language
+from reprobox.report.json_text import format_report
 from reprobox.settings import Settings
 
 
@@ -845,3 +848,79 @@ def test_a_claim_without_the_contests_predictions_is_judged_by_nothing_else(judg
     assert tell_english(found.reason) == "the contest's predictions, predictions.csv, are not among what is claimed"
     assert [(rung.number, rung.outcome.value) for rung in found.rungs] == [(0, "failed")]
     assert found.runs == ()
+
+
+# The entrant's own report.
+
+SCRIPT = "<script>document.title = 'owned'</script>"
+PAGE = f"<!DOCTYPE html><html><body>{SCRIPT}</body></html>".encode()
+
+
+def put_report(bent, **changes):
+    """Give a bundle a report that keeps the rules and has a program wherever a text may stand, and pages of its own."""
+    report = dataclasses.replace(make_hostile(SCRIPT), **changes)
+    text = format_report(report, load_language("en"))
+    bent.put("reprobox/report/report.json", text.encode())
+    for name in ("report.en.html", "report.ja.html", "report.en.md", "report.en.pdf"):
+        bent.put(f"reprobox/report/{name}", PAGE)
+
+
+def notes_of(judgement):
+    return [note.key for note in judgement.notes if note.key.startswith("report_")]
+
+
+def test_an_entrants_page_is_never_unpacked_and_its_data_is_written_anew(judge, bent, tmp_path):
+    put_report(bent)
+    judgement = judge(bent.write(tmp_path / "x"))
+    folder = tmp_path / "judgements" / "tiny"
+    assert [path.name for path in (folder / "bundle" / "reprobox" / "report").iterdir()] == ["report.json"]
+    assert notes_of(judgement) == ["report_sound", "report_of_other", "report_packed"]
+    assert "4 other files of its report (report.en.html, report.en.md, report.en.pdf, …)" in tell_english(
+        judgement.notes[-1:]
+    )
+    for code in ("en", "ja"):
+        page = (folder / f"entrant-report.{code}.html").read_text("utf-8")
+        assert "<script" not in page
+        assert "&lt;script&gt;" in page
+    for path in folder.rglob("*.html"):
+        assert "<script" not in path.read_text("utf-8"), path
+
+
+def test_a_report_of_the_claimed_run_is_said_to_be_nothing_else(judge, bent, tmp_path):
+    claim = json.loads(bent.members[CLAIM_RECORD])
+    report = make_hostile(SCRIPT)
+    image = dataclasses.replace(report.u_environment.image, digest=claim["image_digest"])
+    run = dataclasses.replace(report.run, id=claim["id"], image_digest=claim["image_digest"])
+    put_report(bent, run=run, u_environment=dataclasses.replace(report.u_environment, image=image))
+    assert notes_of(judge(bent.write(tmp_path / "x"))) == ["report_sound", "report_packed"]
+
+
+@pytest.mark.parametrize(
+    ("data", "key", "said"),
+    [
+        (None, "report_none", "the bundle holds no report.json"),
+        (b"{", "report_unreadable", "reprobox/report/report.json is no report.json: Expecting property name"),
+        (b"[" * 1000, "report_unreadable", "nested more than 32 levels deep"),
+        (b'{"name": 3}', "report_faulty", "breaks rules of `reprobox report --check` (2), the first: $: "),
+        (b" " * (4 * 2**20 + 1), "report_too_large", "it has 4.2 MB, and 4.2 MB are read"),
+        (json.dumps({"name": ESCAPES}).encode(), "report_faulty", "rules of `reprobox report --check`"),
+    ],
+    ids=range(6),
+)
+def test_a_report_that_breaks_the_rules_is_a_note_and_no_page(judge, bent, tmp_path, data, key, said):
+    if data is not None:
+        bent.put("reprobox/report/report.json", data)
+    judgement = judge(bent.write(tmp_path / "x"))
+    folder = tmp_path / "judgements" / "tiny"
+    assert notes_of(judgement) == [key]
+    assert said in tell_english(judgement.notes)
+    assert str(tmp_path) not in tell_english(judgement.notes)
+    assert not list(folder.glob("entrant-report.*"))
+    assert not any(one in (folder / "judgement.en.md").read_text("utf-8") for one in "\x1b\x9b\x07\u202e")
+
+
+def test_pages_of_an_earlier_file_are_not_left_beside_another(judge, bent, whole, tmp_path):
+    put_report(bent)
+    judge(bent.write(tmp_path / "x"))
+    judge(whole)
+    assert not list((tmp_path / "judgements" / "tiny").glob("entrant-report.*"))
