@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Protocol
 
 from reprobox import __version__
+from reprobox.contributions.absence import write_absence
 from reprobox.contributions.mistakes import quote
 from reprobox.contributions.model import Contribution, Contributions, Status
 from reprobox.contributions.predictions import Values, find_key, pair_values, read_values
@@ -25,6 +26,7 @@ from reprobox.permutation_progress import Progress
 from reprobox.run import RunRequest
 from reprobox.streams import escape_unprintable
 
+_NO_METRIC = write_absence("without labels there is no score, and predictions are set against predictions")
 _CONTROLS = 2
 """Runs on the input as it is: the second shows whether the same input gives the same predictions."""
 _LOG_LINES = 5
@@ -274,7 +276,7 @@ class _Session:
             method="permutation",
             importance_type=self._metric.change if self._metric else name_shift(self._before.values),
             data_split=wanted.split,
-            metric=self._metric.name if self._metric else "",
+            metric=self._metric.name if self._metric else _NO_METRIC,
             n_repeats=wanted.repeats,
             seed=wanted.run.plan.seed,
             model_id="",

@@ -30,7 +30,7 @@ def write(
     method,
     importance_type,
     data_split,
-    metric="",
+    metric,
     std=None,
     n_repeats=None,
     seed=None,
@@ -45,8 +45,9 @@ def write(
     """Write a model's contributions; ValueError where they say nothing that could be read back.
 
     ``sign`` says what a negative number means: "absolute" (there is none), "signed" (a direction), "difference" (less
-    than nothing). Called again with another ``model_id`` and a ``weight`` it adds the next model of an ensemble. The
-    ``seed`` is the run's where none is given.
+    than nothing). ``metric`` is the score that falls; where the method has no metric, or no seed, the text
+    "not applicable: REASON" stands in its place. The ``seed`` is the run's where none is given. Called again with
+    another ``model_id`` and a ``weight`` it adds the next model of an ensemble.
     """
     names = [str(name) for name in names]
     numbers = _read_numbers(values, "values", len(names))
@@ -54,9 +55,9 @@ def write(
         "names": _check_names(names),
         "values": numbers,
         "std": _read_numbers(std, "std", len(names)) if std is not None else None,
-        "facts": _check_facts(method, importance_type, data_split) + (str(metric),),
+        "facts": _check_facts(method, importance_type, data_split, metric),
         "n_repeats": None if n_repeats is None else int(n_repeats),
-        "seed": _find_seed() if seed is None else int(seed),
+        "seed": _find_seed() if seed is None else _check_seed(seed),
         "weight": None if weight is None else read_number(weight),
         "descriptions": [str(text) for text in descriptions] if descriptions is not None else [""] * len(names),
         "sign": _check_sign(sign, numbers),
@@ -64,7 +65,7 @@ def write(
         "library": str(library),
     }
     _check_model(model)
-    _check_texts(str(model_id), model["library"], *model["facts"], *model["descriptions"])
+    _check_texts(str(model_id), model["library"], str(model["seed"]), *model["facts"], *model["descriptions"])
     _keep(str(folder), str(model_id), model)
 
 
@@ -131,11 +132,30 @@ def _check_names(names):
     return names
 
 
-def _check_facts(method, importance_type, data_split):
-    facts = (str(method).strip(), str(importance_type).strip(), str(data_split).strip())
+def _check_facts(*facts):
+    facts = tuple(str(fact).strip() for fact in facts)
     if not all(facts):
-        raise ValueError("method, importance_type and data_split say what the numbers mean; none may be empty")
+        raise ValueError(
+            "method, importance_type, data_split and metric say what the numbers mean; none may be empty."
+            " Where the method has no metric: metric='not applicable: REASON'"
+        )
+    if _is_bare_absence(facts[3]):
+        raise ValueError("metric: is not applicable, and no reason says why")
     return facts
+
+
+def _check_seed(seed):
+    """Return an integer, or the text that says why there is none."""
+    text = str(seed).strip() if isinstance(seed, str) else ""
+    if not text.lower().startswith("not applicable"):
+        return int(seed)
+    if _is_bare_absence(text):
+        raise ValueError("seed: is not applicable, and no reason says why")
+    return text
+
+
+def _is_bare_absence(text):
+    return text.lower().strip(" :") == "not applicable"
 
 
 def _check_model(model):
@@ -146,7 +166,7 @@ def _check_model(model):
         raise ValueError("std: one is negative")
     if model["n_repeats"] is not None and model["n_repeats"] < 1:
         raise ValueError("n_repeats: is less than 1")
-    if model["seed"] is not None and abs(model["seed"]) >= 10**19:
+    if isinstance(model["seed"], int) and abs(model["seed"]) >= 10**19:
         raise ValueError("seed: has more than 19 digits")
     if weight is not None and not abs(weight) <= 1e300:
         raise ValueError("weight: is no finite number")
@@ -172,8 +192,8 @@ def _find_seed():
     try:
         contract = read_contract()
     except (OSError, ValueError):
-        return None
-    return None if contract["level"] == "off" else contract["seed"]
+        return "not applicable: the program ran without reprobox, and named no seed"
+    return "not applicable: the run set no seed (level off)" if contract["level"] == "off" else contract["seed"]
 
 
 def _keep(folder, model_id, model):

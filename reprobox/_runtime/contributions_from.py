@@ -2,6 +2,8 @@
 
 import sys
 
+_NO_SCORE = "not applicable: read off the fitted model, no score is computed"
+
 
 def read_sklearn(source, names, said):
     """Return what a fitted model, a pipeline or a result of ``permutation_importance`` says."""
@@ -12,18 +14,21 @@ def read_sklearn(source, names, said):
         raise TypeError("%s is no model of scikit-learn's; there are functions for other libraries" % type(model))
     names = names if names is not None else getattr(model, "feature_names_in_", None)
     found = _read_coefficients(model) if hasattr(model, "coef_") else _read_impurities(model)
-    found.update(names=_name(names, len(found["values"])), data_split="train", library=_describe(model))
+    found.update(
+        names=_name(names, len(found["values"])), data_split="train", metric=_NO_SCORE, library=_describe(model)
+    )
     return found
 
 
 def _read_permutation(source, names, said):
-    metric = said.get("metric", "")
+    if not said.get("metric"):
+        raise ValueError("metric: say which score the permutation lowers, such as metric='accuracy'")
     return {
         "names": _name(names, len(source["importances_mean"]), needed=True),
         "values": source["importances_mean"],
         "std": source["importances_std"],
         "method": "permutation",
-        "importance_type": "decrease in %s" % (metric or "score"),
+        "importance_type": "decrease in %s" % said["metric"],
         "n_repeats": source["importances"].shape[1],
         "sign": "difference",
         "library": _describe(source),
@@ -91,6 +96,8 @@ def read_catboost(model, names, data, importance_type):
     if importance_type != "PredictionValuesChange":
         # Of other data than the training's, as far as anybody knows, and a loss can fall.
         found.update(data_split="" if data is not None else "train", sign="difference")
+    if importance_type == "LossFunctionChange":
+        found.update(metric=str(model.get_all_params().get("loss_function", "the model's own loss")))
     return found
 
 
@@ -101,6 +108,7 @@ def _describe_trees(model, names, values, importance_type):
         "method": "gain" if "gain" in importance_type else importance_type,
         "importance_type": importance_type,
         "data_split": "train",
+        "metric": _NO_SCORE,
         "sign": "absolute",
         "library": _describe(model),
     }
@@ -117,6 +125,7 @@ def read_shap(values, names):
         "values": mean,
         "method": "shap",
         "importance_type": "mean(|SHAP value|)",
+        "metric": "not applicable: SHAP values explain the predictions, not a score",
         "sign": "absolute",
         "library": _describe_package("shap"),
     }

@@ -15,8 +15,8 @@ META_SCHEMA = 1
 SIGNS = ("absolute", "signed", "difference")
 """No number is negative; the sign is a direction, and the size counts; a number below zero is less than nothing."""
 TEXTS = ("method", "importance_type", "data_split", "metric")
-INTEGERS = ("n_repeats", "seed")
-_KEYS = ("schema_version", "status", "reason", "sum_to_one", "sign", "library", "weights", *TEXTS, *INTEGERS)
+INTEGERS = ("n_repeats",)
+_KEYS = ("schema_version", "status", "reason", "sum_to_one", "sign", "library", "weights", *TEXTS, *INTEGERS, "seed")
 _MOST_UNKNOWN = 20
 """Keys that are told: a suggestion takes its time."""
 _LONGEST = 10_000
@@ -40,6 +40,8 @@ class Meta:
     """Column -> what holds for rows that leave it empty."""
     integers: dict[str, int] = field(default_factory=dict)
     """The same."""
+    seed: str = ""
+    """The same: an integer, or why there is none."""
 
 
 def parse_meta(text: str, report: Report) -> Meta:
@@ -89,6 +91,7 @@ class _Fields:
             weights=self._weights(),
             texts={key: text for key in TEXTS if (text := self._text(key).strip())},
             integers={key: number for key in INTEGERS if (number := self._integer(key)) is not None},
+            seed=self._seed(),
         )
         if meta.status is not Status.COMPUTED and not meta.reason:
             self._report(f"status is {meta.status}, and no reason says why", 'add "reason": "…"')
@@ -123,6 +126,12 @@ class _Fields:
             return value
         self._report(f"{key}: is no integer", "")
         return None
+
+    def _seed(self) -> str:
+        if isinstance(self._data.get("seed"), str):
+            return self._text("seed").strip()
+        number = self._integer("seed")
+        return "" if number is None else str(number)
 
     def _weights(self) -> dict[str, float]:
         value = self._data.get("weights")

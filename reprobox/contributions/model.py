@@ -34,12 +34,14 @@ class Contribution:
     data_split: str
     """On which rows: "train", "validation", "test", …"""
     metric: str
-    """The score that falls, where the method has one; else empty."""
+    """The score that falls; "not applicable: …" with the reason where the method has none."""
     n_repeats: int | None
     seed: int | None
     model_id: str
     """Which of an ensemble's models; empty where there is one."""
     description: str
+    no_seed: str = ""
+    """Why there is no seed; empty where there is one."""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from reprobox.contributions.absence import is_absence, read_absence
 from reprobox.contributions.meta import INTEGERS, TEXTS, Meta
 from reprobox.contributions.mistakes import quote
 from reprobox.contributions.model import Contribution
 from reprobox.contributions.numbers import parse_integer, parse_number
 from reprobox.contributions.table import Line, Report
 
-_STATED = ("method", "importance_type", "data_split")
+_STATED = ("method", "importance_type", "data_split", "metric")
 """What a number means nothing without."""
 LONGEST_NAME = 500
 """Characters of a variable's name."""
@@ -21,6 +22,7 @@ _LONGEST_TEXT = 10_000
 _SUM_TOLERANCE = 0.01
 """Rounded numbers are allowed to miss one by as much."""
 _UNRANKED = 0
+_ABSENT_HINT = "where the method has none, write 'not applicable: REASON'"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class _Numbered:
 def build_rows(lines: Sequence[Line], meta: Meta, report: Report) -> tuple[Contribution, ...]:
     """Return the contributions, those of a model together and by rank; report whatever does not fit."""
     shared = {name: _find_only_value(name, lines) for name in TEXTS}
-    defaults = replace(meta, texts={**{name: text for name, text in shared.items() if text}, **meta.texts})
+    texts = {**{name: text for name, text in shared.items() if text}, **meta.texts}
+    defaults = replace(meta, texts=texts, seed=meta.seed or _find_only_value("seed", lines))
     numbered = [_Numbered(line.number, _build_row(line, defaults, report)) for line in lines]
     models: dict[str, list[_Numbered]] = {}
     for one in numbered:
@@ -91,6 +94,7 @@ def _build_row(line: Line, meta: Meta, report: Report) -> Contribution:
         complain("importance: is empty", "a variable that has none has 0, or no row")
     texts = {name: line.cells.get(name, "").strip() or meta.texts.get(name, "") for name in TEXTS}
     counts = {name: integer(name) for name in INTEGERS}
+    seed = line.cells.get("seed", "").strip() or meta.seed
     row = Contribution(
         feature=line.cells["feature"],
         importance=importance if importance is not None else 0.0,
@@ -98,13 +102,24 @@ def _build_row(line: Line, meta: Meta, report: Report) -> Contribution:
         rank=integer("rank") or _UNRANKED,
         **texts,
         n_repeats=counts["n_repeats"],
-        seed=counts["seed"],
+        seed=parse_integer(seed) if seed else None,
         model_id=line.cells.get("model_id", "").strip(),
         description=line.cells.get("description", "").strip(),
+        no_seed=read_absence(seed),
     )
+    if seed and row.seed is None and not is_absence(seed):
+        complain(f"seed: {quote(seed)} is no integer", _ABSENT_HINT)
+    elif row.seed is None and not row.no_seed:
+        complain(
+            _say_unstated("seed", seed), f"fill the column, or give seed in contributions.meta.json; {_ABSENT_HINT}"
+        )
     for message, hint in _find_misfits(row, ranked=bool(line.cells.get("rank", "").strip())):
         complain(message, hint)
     return row
+
+
+def _say_unstated(name: str, text: str) -> str:
+    return f"{name}: is not applicable, and no reason says why" if text else f"{name}: is stated nowhere"
 
 
 def _find_misfits(row: Contribution, *, ranked: bool) -> Iterator[tuple[str, str]]:
@@ -116,7 +131,10 @@ def _find_misfits(row: Contribution, *, ranked: bool) -> Iterator[tuple[str, str
         yield f"a text is longer than {_LONGEST_TEXT} characters", ""
     for name in _STATED:
         if not getattr(row, name):
-            yield f"{name}: is stated nowhere", f"fill the column, or give {name} in contributions.meta.json"
+            absent = f"; {_ABSENT_HINT}" if name == "metric" else ""
+            yield _say_unstated(name, ""), f"fill the column, or give {name} in contributions.meta.json{absent}"
+    if is_absence(row.metric) and not read_absence(row.metric):
+        yield _say_unstated("metric", row.metric), _ABSENT_HINT
     if row.std is not None and row.std < 0:
         yield "std: is negative", ""
     if row.n_repeats is not None and row.n_repeats < 1:
@@ -159,7 +177,7 @@ def _check_names(numbered: Sequence[_Numbered], report: Report) -> None:
 
 def _check_alike(numbered: Sequence[_Numbered], report: Report) -> None:
     reference = numbered[0]
-    for name in (*_STATED, "metric"):
+    for name in _STATED:
         wanted = getattr(reference.row, name)
         other = next((one for one in numbered if getattr(one.row, name) != wanted), None)
         if other:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from reprobox.contributions.absence import write_absence
 from reprobox.contributions.model import Contribution, Contributions, Status
 from reprobox.streams import escape_unprintable
 
@@ -39,7 +40,8 @@ def _describe_model(model: str, rows: tuple[Contribution, ...], found: Contribut
 def _describe_facts(row: Contribution, found: Contributions) -> str:
     facts = [row.importance_type, f"method {row.method}", f"on {row.data_split}"]
     facts += [f"{row.n_repeats} repeats"] if row.n_repeats is not None else []
-    facts += [f"seed {row.seed}"] if row.seed is not None else []
+    facts += [f"metric {row.metric}"]
+    facts += [f"seed {row.seed}" if row.seed is not None else f"seed {write_absence(row.no_seed)}"]
     facts += [found.library] if found.library else []
     return ", ".join(facts)
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 
+from reprobox.contributions.absence import write_absence
 from reprobox.contributions.meta import META_SCHEMA
 from reprobox.contributions.model import Contribution, Contributions
 from reprobox.contributions.table import COLUMNS
@@ -42,6 +43,8 @@ def _format_line(cells: Sequence[str]) -> str:
 
 def _format_cell(row: Contribution, name: str) -> str:
     value = getattr(row, name)
+    if name == "seed" and value is None and row.no_seed:
+        return write_absence(row.no_seed)
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)

@@ -41,7 +41,7 @@ def write(box):
 
     def run(code, check=True):
         head = "from functools import partial\nfrom reprobox_runtime import contributions as c\n"
-        head += "say = dict(method='m', importance_type='t', data_split='test', folder='.')\n"
+        head += "say = dict(method='m', importance_type='t', data_split='test', metric='auc', folder='.')\n"
         done = box.python_code(head + code, check=check)
         return read_folder(box.work) if check else done.stderr
 
@@ -50,7 +50,7 @@ def write(box):
 
 def test_what_is_written_is_read_back(write):
     found = write(
-        "c.write(['a', 'b,\"c\"', ' d\\n'], [1, 2.5, -1e-9], std=[0, 1, 2], metric='rmse', n_repeats=5,"
+        "c.write(['a', 'b,\"c\"', ' d\\n'], [1, 2.5, -1e-9], std=[0, 1, 2], n_repeats=5,"
         " descriptions=['', 'gr\\xf6\\xdfer', '=1+1'], sign='difference', library='mine 1', **say)"
     )
     assert [(row.feature, row.importance, row.std, row.rank) for row in found.rows] == [
@@ -59,7 +59,7 @@ def test_what_is_written_is_read_back(write):
         (" d\n", -1e-9, 2, 3),
     ]
     (row,) = {(row.method, row.importance_type, row.data_split, row.metric, row.n_repeats) for row in found.rows}
-    assert row == ("m", "t", "test", "rmse", 5)
+    assert row == ("m", "t", "test", "auc", 5)
     assert [row.description for row in found.rows] == ["größer", "", "=1+1"]
     assert (found.sign, found.library) == ("difference", "mine 1")
 
@@ -67,6 +67,17 @@ def test_what_is_written_is_read_back(write):
 def test_the_seed_is_the_run_s_unless_the_program_names_one(write):
     assert {row.seed for row in write("c.write(['a'], [1], **say)").rows} == {SEED}
     assert {row.seed for row in write("c.write(['a'], [1], seed=5, **say)").rows} == {5}
+
+
+def test_a_method_without_a_metric_or_a_seed_says_why(write):
+    reason = "not applicable: a coefficient has none"
+    (row,) = write(f"c.write(['a'], [1], seed={reason!r}, **dict(say, metric={reason!r}))").rows
+    assert (row.metric, row.seed, row.no_seed) == (reason, None, "a coefficient has none")
+
+
+def test_outside_of_a_run_that_is_why_there_is_no_seed(write):
+    (row,) = write("import os; os.environ['REPROBOX_CONTRACT'] = '/nowhere'\nc.write(['a'], [1], **say)").rows
+    assert (row.seed, row.no_seed) == (None, "the program ran without reprobox, and named no seed")
 
 
 def test_the_same_contributions_are_the_same_bytes(write):
@@ -109,6 +120,9 @@ def test_that_there_are_none_is_written_too(write, status):
         ("c.write(['a'], [-1], sign='absolute', **say)", "one is negative"),
         ("c.write(['a'], [-1], sign='positive', **say)", "is none of absolute"),
         ("c.write(['a'], [1], **dict(say, method=' '))", "none may be empty"),
+        ("c.write(['a'], [1], **dict(say, metric=''))", "Where the method has no metric"),
+        ("c.write(['a'], [1], **dict(say, metric='not applicable:'))", "metric: is not applicable, and no reason"),
+        ("c.write(['a'], [1], seed='not applicable', **say)", "seed: is not applicable, and no reason says why"),
         ("c.write(['a'], [1], **say); c.write(['a'], [1], model_id='x', weight=1, **say)", "has a model_id"),
         ("c.not_computed(' ', folder='.')", "reason: is empty"),
         ("c.not_computed('x' * 10001, folder='.')", "is no text of at most 10000"),
@@ -145,7 +159,9 @@ class TestLibraries:
         def run(code, group=TREES):
             box = make_group_box(group, runtime_root, tmp_path / group.name)
             box.script(DATA + code)
-            return read_folder(box.work), box
+            found = read_folder(box.work)
+            assert all(row.metric and row.seed == SEED for row in found.rows)
+            return found, box
 
         return run
 
@@ -166,6 +182,7 @@ contributions.from_sklearn(RandomForestClassifier(50).fit(x, y), NAMES, folder="
         assert self.order(found)[0] == "strong, very"
         assert found.rows[-1].importance == 0
         assert self.facts(found) == ("impurity", "mean decrease in impurity", "train", "absolute", "sklearn 1.9.1")
+        assert {row.metric for row in found.rows} == {"not applicable: read off the fitted model, no score is computed"}
         assert found.sum_to_one is True
         assert {row.seed for row in found.rows} == {SEED}
 
@@ -221,6 +238,16 @@ json.dump([result.importances_mean.tolist(), result.importances_std.tolist()], o
         assert {(row.metric, row.n_repeats) for row in found.rows} == {("accuracy", 7)}
         expected = ("permutation", "decrease in accuracy", "test", "difference", "sklearn 1.9.1")
         assert self.facts(found) == expected
+
+    def test_a_permutation_importance_without_its_score_is_refused(self, runtime_root, tmp_path):
+        box = make_group_box(TREES, runtime_root, tmp_path / "scoreless")
+        code = """
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+result = permutation_importance(LogisticRegression().fit(x, y), x, y, n_repeats=1)
+contributions.from_sklearn(result, NAMES, data_split="train", folder=".")
+"""
+        assert "metric: say which score" in box.python_code(DATA + code, check=False).stderr
 
     def test_xgboost_leaves_out_what_it_never_split_on_and_here_that_is_zero(self, fit):
         found, box = fit("""
@@ -280,6 +307,14 @@ contributions.from_catboost(model, NAMES, folder=".")
         assert sum(row.importance for row in found.rows) == pytest.approx(100)
         kind = "PredictionValuesChange"
         assert self.facts(found) == (kind, kind, "train", "absolute", "catboost 1.2.10")
+
+    def test_catboost_names_the_loss_that_changes(self, fit):
+        found, _ = fit("""
+import catboost
+model = catboost.CatBoostClassifier(iterations=30, verbose=False, allow_writing_files=False).fit(x, y)
+contributions.from_catboost(model, NAMES, catboost.Pool(x, y), "LossFunctionChange", data_split="train", folder=".")
+""")
+        assert {row.metric for row in found.rows} == {"Logloss"}
 
     def test_shap_values_of_a_tree_and_of_several_classes(self, fit):
         found, _ = fit("""

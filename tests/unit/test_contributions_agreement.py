@@ -23,8 +23,11 @@ from reprobox.run_diff import compare_runs
 
 
 def table(values, model="", importance_type="total_gain"):
-    lines = ["feature,importance,method,importance_type,data_split,model_id"]
-    lines += [f"{name},{value},gain,{importance_type},train,{model}" for name, value in values.items()]
+    lines = ["feature,importance,method,importance_type,data_split,metric,seed,model_id"]
+    lines += [
+        f"{name},{value},gain,{importance_type},train,not applicable: sums of gains,7,{model}"
+        for name, value in values.items()
+    ]
     return "\n".join(lines) + "\n"
 
 

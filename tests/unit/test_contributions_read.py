@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reprobox.contributions.model import Status
+from reprobox.contributions.model import Contributions, Status
 from reprobox.contributions.read import read_contributions
 from reprobox.contributions.table import MOST_ROWS
+from reprobox.contributions.write import format_table
 from reprobox.errors import UsageError
 
-HEADER = "feature,importance,method,importance_type,data_split"
-STATED = "gain,total_gain,train"
+HEADER = "feature,importance,method,importance_type,data_split,metric,seed"
+STATED = "gain,total_gain,train,not applicable: sums of gains,7"
 
 
 @pytest.fixture
@@ -59,18 +60,50 @@ def test_every_column_is_kept(read):
     assert row.description == "in years, at the start"
 
 
+META = {
+    "method": "gain",
+    "importance_type": "total_gain",
+    "data_split": "train",
+    "metric": "auc",
+    "seed": 7,
+    "n_repeats": 3,
+}
+
+
 def test_two_columns_are_enough_where_the_meta_states_the_rest(read):
-    meta = {"method": "gain", "importance_type": "total_gain", "data_split": "train", "seed": 7, "n_repeats": 3}
-    found = read("feature,importance\na,1\nb,2\n", meta)
+    found = read("feature,importance\na,1\nb,2\n", META)
     assert [(row.feature, row.rank) for row in found.rows] == [("b", 1), ("a", 2)]
-    assert {(row.method, row.importance_type, row.data_split, row.seed, row.n_repeats) for row in found.rows} == {
-        ("gain", "total_gain", "train", 7, 3)
-    }
+    assert {
+        (row.method, row.importance_type, row.data_split, row.metric, row.seed, row.n_repeats) for row in found.rows
+    } == {("gain", "total_gain", "train", "auc", 7, 3)}
+
+
+@pytest.mark.parametrize("name", ["method", "importance_type", "data_split", "metric", "seed"])
+def test_what_is_stated_nowhere_is_missed(refuse, name):
+    stated = {key: value for key, value in META.items() if key != name}
+    assert refuse("feature,importance\na,1\n", stated)[0] == f"contributions.csv:2: {name}: is stated nowhere"
+
+
+@pytest.mark.parametrize("name", ["metric", "seed"])
+def test_a_method_without_a_metric_or_a_seed_says_so_with_the_reason(read, refuse, name):
+    stated = {**META, name: "not applicable: a linear coefficient has none"}
+    for table, meta in (
+        ("feature,importance\na,1\n", stated),
+        (f"feature,importance,{name}\na,1,{stated[name]}\nb,1,\n", {**META, name: None}),
+    ):
+        for row in read(table, meta).rows:
+            metric, seed, why = ("auc", None, "a linear coefficient has none")
+            wanted = (metric, seed, why) if name == "seed" else (stated["metric"], 7, "")
+            assert (row.metric, row.seed, row.no_seed) == wanted
+            (again,) = read(*map(str, (format_table(Contributions(Status.COMPUTED, "", (row,))), "{}"))).rows
+            assert again == row
+    problems = refuse("feature,importance\na,1\n", {**META, name: "Not applicable:"})
+    assert problems[0] == f"contributions.csv:2: {name}: is not applicable, and no reason says why"
 
 
 def test_a_fact_that_one_row_states_holds_for_all(read):
-    found = read(f"{HEADER}\na,2,{STATED}\nb,1,,,\n")
-    assert {row.method for row in found.rows} == {"gain"}
+    found = read(f"{HEADER}\na,2,{STATED}\nb,1,,,,,\n")
+    assert {(row.method, row.seed) for row in found.rows} == {("gain", 7)}
 
 
 def test_the_hash_is_of_the_table(read):
@@ -110,7 +143,7 @@ def test_any_order_among_equals_is_consistent(read, ranks):
 @pytest.mark.parametrize(("ranks", "line"), [((2, 1), 2), ((1, 1), 3), ((2, 3), 2), ((1, 3), 3)])
 def test_ranks_that_contradict_the_importances_or_leave_one_out_are_refused(refuse, ranks, line):
     table = (
-        f"feature,importance,rank,method,importance_type,data_split\na,2,{ranks[0]},{STATED}\nb,1,{ranks[1]},{STATED}\n"
+        f"{HEADER.replace('importance,', 'importance,rank,', 1)}\na,2,{ranks[0]},{STATED}\nb,1,{ranks[1]},{STATED}\n"
     )
     (problem,) = (one for one in refuse(table) if "hint" not in one)
     assert problem.startswith(f"contributions.csv:{line}: rank:")
@@ -171,18 +204,18 @@ def test_what_is_no_finite_number_is_refused(refuse, number):
         (rows(("a" * 501, 1)), None, "longer than 500"),
         (rows(("a", "")), None, "importance: is empty"),
         ("feature,importance\na,1\n", None, "contributions.csv:2: importance_type: is stated nowhere"),
-        (f"{HEADER}\na,1,gain\n", None, "contributions.csv:2: 3 cells, and the header has 5"),
+        (f"{HEADER}\na,1,gain\n", None, "contributions.csv:2: 3 cells, and the header has 7"),
         (f'{HEADER}\n"a"b,1,{STATED}\n', None, "contributions.csv:2: is no CSV"),
         (f'{HEADER}\n"a,1,{STATED}\n', None, "contributions.csv:2: is no CSV"),
         pytest.param(f"{HEADER}\n{'x' * 200_000},1,{STATED}\n", None, "field larger than field limit", id="long"),
         (rows(("a", 1)).encode() + b"\xff,1\n", None, "is not UTF-8: byte 0xff in line 3"),
         (rows(("a\0b", 1)), None, "is no text: a NUL in line 2"),
-        (f"{HEADER}\na,1,{STATED}\nb,2,gain,split,train\n", None, "contributions.csv:3: importance_type: 'split'"),
+        (f"{HEADER}\na,1,{STATED}\nb,2,gain,split,train,,\n", None, "contributions.csv:3: importance_type: 'split'"),
         (rows(("a", -1)), {"sign": "absolute"}, "is negative, and sign is absolute"),
         (rows(("a", 0.5)), {"sum_to_one": True}, "sums to 0.5"),
         (f"{HEADER},std\na,1,{STATED},-1\n", None, "std: is negative"),
         (f"{HEADER},n_repeats\na,1,{STATED},0\n", None, "n_repeats: is less than 1"),
-        (f"{HEADER},seed\na,1,{STATED},1.5\n", None, "seed: '1.5' is no integer"),
+        (rows(("a", 1)).replace(",7", ",1.5"), None, "seed: '1.5' is no integer"),
         (f"{HEADER},rank\na,1,{STATED},0\n", None, "rank: counts from 1"),
         (f"{HEADER},rank\na,1,{STATED},1\nb,1,{STATED},\n", None, "contributions.csv:3: rank: is missing"),
         (f"{HEADER},description\na,1,{STATED},{'x' * 10_001}\n", None, "a text is longer"),
@@ -198,7 +231,8 @@ def test_what_is_no_finite_number_is_refused(refuse, number):
         (rows(("a", 1)), {"status": "compute"}, "did you mean 'computed'?"),
         (rows(("a", 1)), {"sign": 3}, "sign: is none of"),
         (rows(("a", 1)), {"sum_to_one": 1}, "sum_to_one: is neither true nor false"),
-        (rows(("a", 1)), {"seed": "1"}, "seed: is no integer"),
+        (rows(("a", 1)).replace(",7", ","), {"seed": "x"}, "seed: 'x' is no integer"),
+        (rows(("a", 1)), {"seed": 1.5}, "seed: is no integer"),
         (rows(("a", 1)), {"reason": ["x"]}, "reason: is no text"),
         (rows(("a", 1)), '{"library": "\\ud800"}', "library: is no text"),
         (rows(("a", 1)), {"schema_version": 2}, "schema_version: this reprobox reads 1"),

@@ -187,7 +187,8 @@ def test_without_labels_the_shift_of_the_predictions_counts(shuffle):
     assert importances(found)["unused"] == 0
     assert (found.baseline, watch.found.baseline) == (None, None)
     row = found.contributions.rows[0]
-    assert (row.importance_type, row.metric, found.contributions.sign) == ("mean prediction shift", "", "absolute")
+    assert (row.importance_type, found.contributions.sign) == ("mean prediction shift", "absolute")
+    assert row.metric.startswith("not applicable: without labels there is no score")
 
 
 def test_one_repeat_has_no_spread(shuffle):
@@ -366,7 +367,9 @@ def test_a_name_with_a_carriage_return_is_read_back(shuffle, tmp_path):
 
 def test_people_see_what_the_numbers_mean(shuffle):
     lines = describe_contributions(shuffle()[0].contributions).splitlines()
-    assert lines[0].startswith("what     increase in rmse, method permutation, on test, 3 repeats, seed 32, reprobox ")
+    assert lines[0].startswith(
+        "what     increase in rmse, method permutation, on test, 3 repeats, metric rmse, seed 32, reprobox "
+    )
     assert lines[1].split()[:2] == ["1", "strong"]
     assert lines[-1].split() == ["3", "unused", "0", "±", "0"]
 
@@ -443,8 +446,10 @@ def sheet(tmp_path):
 
 def write_own(folder, values):
     folder.mkdir(parents=True)
-    rows = "".join(f"{name},{value},gain,total_gain,train\n" for name, value in values.items())
-    (folder / "contributions.csv").write_text("feature,importance,method,importance_type,data_split\n" + rows)
+    rows = "".join(f"{name},{value},gain,total_gain,train,auc,7\n" for name, value in values.items())
+    (folder / "contributions.csv").write_text(
+        "feature,importance,method,importance_type,data_split,metric,seed\n" + rows
+    )
 
 
 def choose(sheet, earlier=None, **changes):

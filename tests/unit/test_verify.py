@@ -441,9 +441,10 @@ def test_options_that_make_no_sense(changes, message):
 
 
 def test_contributions_are_compared_by_their_order(verify):
-    head = "feature,importance,method,importance_type,data_split\n"
+    head = "feature,importance,method,importance_type,data_split,metric,seed\n"
     tables = [
-        head + "".join(f"{name},{value},gain,total_gain,train\n" for name, value in zip("abc", values, strict=True))
+        head
+        + "".join(f"{name},{value},gain,total_gain,train,auc,7\n" for name, value in zip("abc", values, strict=True))
         for values in ((3, 2, 1), (3, 2, 1.5), (2, 3, 1))
     ]
     found = verify(writing("contributions.csv", *tables), runs=3).found

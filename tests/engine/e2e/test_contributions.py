@@ -32,7 +32,7 @@ weights = numpy.linalg.lstsq(x, numpy.array([float(row["y"]) for row in rows]), 
 json.dump(weights.tolist(), open("/output/model.json", "w"))
 contributions.write(
     ["weak", "strong, very"], weights, method="coefficient", importance_type="coefficient", data_split="train",
-    sign="signed", library="numpy " + numpy.__version__,
+    metric="not applicable: read off the fitted line", sign="signed", library="numpy " + numpy.__version__,
 )
 """
 PREDICT = """
