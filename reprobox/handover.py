@@ -63,7 +63,7 @@ def judge_file(
     """Judge one bundle on this machine's engine, which ``at_once`` entries share."""
     browser = find_printer(settings) if after.pdf else ""
     driver, engine = read_driver(), connect(settings.environ)
-    bench = Bench((engine,), read_host(driver.gpus), driver, settings, at_once)
+    bench = Bench((engine,), read_host(driver.gpus, folder), driver, settings, at_once)
     with _using_image(path, engine, settings, remove=after.remove_image):
         judgement = judge_bundle(path, folder, options, bench, on_rung)
     if browser:

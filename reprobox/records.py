@@ -30,6 +30,17 @@ class Gpu:
 
 
 @dataclass(frozen=True)
+class Storage:
+    """The disk that runs are kept on."""
+
+    kind: str
+    """"NVMe SSD", "SSD", "hard disk" or "virtual disk"; empty where the kernel does not say."""
+    file_system: str
+    capacity: int
+    """Bytes."""
+
+
+@dataclass(frozen=True)
 class Host:
     """The machine that a run took place on."""
 
@@ -42,6 +53,12 @@ class Host:
     memory: int
     """Bytes."""
     gpus: tuple[Gpu, ...]
+    processors: int = 0
+    """Packages with however many cores; 0: the kernel does not say."""
+    system: str = ""
+    """What the firmware calls the machine's model; empty where it does not say."""
+    storage: Storage | None = None
+    """``None`` in records that did not always have it."""
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from reprobox.errors import UsageError
+from reprobox.context import format_dockerfile
+from reprobox.errors import BuildError, UsageError
 from reprobox.files import write_atomic
 from reprobox.languages import Language
 from reprobox.plan import Plan, make_plan
 from reprobox.project import Project, list_project_source, load_lock
 from reprobox.record_text import RECORD_FILE
+from reprobox.records import RunRecord
 from reprobox.report.declared_load import read_declared
 from reprobox.report.files import PrintPdf, check_folder, list_files, write_folder
 from reprobox.report.find import choose_run, find_evidence, find_repredicted, find_sweep, find_verification
 from reprobox.report.find_contributions import find_contributions
 from reprobox.report.git import read_git
+from reprobox.report.input_rows import count_rows
 from reprobox.report.make import make_report
 from reprobox.report.model import Report
 from reprobox.report.pdf import NO_BROWSER, find_browser, print_pdf
@@ -26,6 +29,7 @@ from reprobox.report.values import Answer
 from reprobox.settings import Settings
 from reprobox.source import DECLARED_FILE, REPORT_FOLDER
 from reprobox.spec.load import load_spec
+from reprobox.spec.model import Spec
 from reprobox.templating import read_template
 
 
@@ -95,6 +99,8 @@ def read_sources(project: Project, run: str) -> Sources:
         run_file=find_evidence(folder / RECORD_FILE, project.folder),
         declared=declared,
         git=read_git(project.folder, _list_committed(project, plan)),
+        rows=_count_rows(project, spec, record),
+        dockerfile_sha256=_hash_dockerfile(plan),
         repredicted=alone[1] if alone else None,
         repredicted_file=find_evidence(alone[0] / RECORD_FILE, project.folder) if alone else None,
         verification=find_verification(project.state, record, project.folder),
@@ -103,6 +109,20 @@ def read_sources(project: Project, run: str) -> Sources:
         contributions=contributions[0] if contributions else None,
         contributions_file=contributions[1] if contributions else None,
     )
+
+
+def _count_rows(project: Project, spec: Spec, record: RunRecord) -> dict[str, int]:
+    """Return the rows of each input that is a table, and still the one that the run read."""
+    known = {name: sha256 for name, sha256 in record.inputs.items() if name in spec.inputs}
+    found = {name: count_rows(project.folder / spec.inputs[name].path, sha256) for name, sha256 in known.items()}
+    return {name: rows for name, rows in found.items() if rows is not None}
+
+
+def _hash_dockerfile(plan: Plan) -> str | None:
+    try:
+        return hashlib.sha256(format_dockerfile(plan).encode()).hexdigest()
+    except BuildError:  # an old lock, of which no Dockerfile can be made
+        return None
 
 
 def _list_committed(project: Project, plan: Plan) -> list[str]:

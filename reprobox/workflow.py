@@ -191,7 +191,7 @@ def prepare_run(
         command=command,
         gpus=gpus,
         caller=settings.caller,
-        host=read_host(driver.gpus),
+        host=read_host(driver.gpus, project.folder),
         started=settings.now(),
     )
     return ReadyRun(place, request, planned.lock)
@@ -270,7 +270,7 @@ def examine_machine(settings: Settings) -> DoctorOutcome:
     driver = read_driver()
     findings, info = examine(
         lambda: connect(settings.environ),
-        read_host(driver.gpus),
+        read_host(driver.gpus, settings.cache),
         driver,
         read_toolkit_version(),
         settings.cache,

@@ -15,6 +15,7 @@ from reprobox.records import (
     RunRecord,
     RuntimeRecord,
     StageRecord,
+    Storage,
     Suspect,
 )
 from reprobox.report.declared_load import parse_declared
@@ -51,6 +52,9 @@ feature_selection: すべての列
 side_effects: none
 assumptions: the table is sorted by day
 external_data: none
+inputs: {table: {split: train and validation}}
+hardware: {host_networking: 10 Gbit/s Ethernet, accelerator_interconnect: none}
+metrics: {rmse: root of the mean squared error, mae: "mean of |error|"}
 outputs: {model: model.npy, predictions: [predictions.csv]}
 licence: {code: Apache-2.0, model: CC-BY-4.0, data: as the rules say}
 claim: {metric: rmse, value: 12.5, where: public leaderboard}
@@ -115,7 +119,18 @@ def make_record(plan, **changes):
         switches=dict(plan.switches),
         environment={**dict(plan.env), "SECRET_TOKEN": "hunter2"},
         network=False,
-        host=Host("Linux 6.1", "x86_64", "A CPU", ("avx2", "fma"), 2, 8 << 30, ()),
+        host=Host(
+            "Linux 6.1",
+            "x86_64",
+            "A CPU",
+            ("avx2", "fma"),
+            2,
+            8 << 30,
+            (),
+            1,
+            "A Machine",
+            Storage("NVMe SSD", "ext4", 512 * 10**9),
+        ),
         engine=EngineRecord("docker", "20.10", "1.41", "graph-driver", "overlay2"),
         inputs={"table": "4" * 64},
         stages=tuple(
@@ -203,6 +218,8 @@ def make_sources(spec_text=SPEC, declared=DECLARED, lock=make_lock, **changes):
         run_file=run_file,
         declared=said,
         git=Git("a" * 40, dirty=False),
+        rows={"table": 5000},
+        dockerfile_sha256=digest("Dockerfile"),
         verification=make_verification(),
         sweep=make_sweep(plan),
         sweep_file=Evidence(".reprobox/sweep/111111111111.json", digest("sweep")),

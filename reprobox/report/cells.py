@@ -24,6 +24,7 @@ CODE_FIELDS = frozenset(
         "sha256",
         "digest",
         "run_sha256",
+        "dockerfile_sha256",
         "file",
         "spec_digest",
         "lock_digest",
@@ -66,6 +67,11 @@ def show_flag(value: Any, language: Language) -> str:  # noqa: ANN401
 def show_role(value: Any, language: Language) -> str:  # noqa: ANN401
     """Return what an output is for."""
     return language[f"role.{value}"]
+
+
+def show_origin(value: Any, language: Language) -> str:  # noqa: ANN401
+    """Return whether it was measured or declared."""
+    return language[f"origin.{value}"]
 
 
 def show_list(value: Any, _: Language) -> str:  # noqa: ANN401
@@ -112,7 +118,7 @@ class Reader:
     def table(self, title: str, path: str, columns: Iterable[Column], owner: str) -> Table:
         """Return a list of objects as rows."""
         columns = tuple(columns)
-        unknown = {"role": "undeclared", "peak_memory": "unrecorded"}
+        unknown = {"role": "undeclared", "split": "undeclared", "rows": "unrecorded", "peak_memory": "unrecorded"}
         rows = tuple(
             tuple(self.cell(f"{path}.{index}.{name}", show, unknown.get(name, "nothing")) for name, show in columns)
             for index in range(len(self.find(path)))

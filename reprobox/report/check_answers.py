@@ -43,7 +43,10 @@ def _has_role(role: str) -> Ground:
 
 
 def _has_data(report: Report) -> object:
-    return report["a_procedure"]["inputs"]["files"] or report["a_procedure"]["external_data"]
+    files = report["a_procedure"]["inputs"]["files"]
+    if any(one["rows"] is None or one["split"] is None for one in files):
+        return False
+    return files or report["a_procedure"]["external_data"]
 
 
 def _has_features(report: Report) -> bool:
@@ -58,7 +61,19 @@ def _has_seeds(report: Report) -> bool:
 
 def _has_runs(report: Report) -> bool:
     verification, sweep = report["extra"]["verification"], report["extra"]["sweep"]
+    swept = [one["name"] for one in sweep["metrics"]] if sweep else []
+    said = (report["extra"]["definitions"] or {"texts": {}})["texts"]
+    if any(name not in said for name in (*report["extra"]["metrics"]["values"], *swept)):
+        return False
     return bool(verification and verification["runs"]) or bool(sweep and sweep["seeds"])
+
+
+def _has_gpu_memory(report: Report) -> bool:
+    environment = report["u_environment"]
+    declared = environment["declared_hardware"] or {}
+    measured = report["extra"]["costs"]["gpu_memory"]
+    needed = environment["hardware"]["accelerators_per_node"]
+    return not needed or measured is not None or bool(declared.get("accelerator_memory_needed"))
 
 
 def _has_memory(report: Report) -> bool:
@@ -76,13 +91,14 @@ _GROUNDS: dict[str, Ground] = {
     "features": _has_features,
     "system": _at("u_environment.image.digest", "u_environment.system.image"),
     "software": _at("u_environment.image.digest", "u_environment.software.python", "u_environment.software.debian"),
-    "image": _at("u_environment.image.digest"),
-    "hardware": _at("u_environment.hardware.host_processor_model_name"),
+    "image": _at("u_environment.image.digest", "u_environment.image.base", "u_environment.image.dockerfile_sha256"),
+    "hardware": _at("u_environment.hardware.host_processor_model_name", "u_environment.hardware.host_storage_capacity"),
     "method": _at("u_environment.method", "u_environment.hyperparameters"),
     "seeds": _has_seeds,
     "switches": _at("e_seed.observed.processes"),
     "runs": _has_runs,
     "time": _has_memory,
+    "disk": _has_gpu_memory,
     "licence": _at("extra.licence.code", "extra.licence.model", "extra.licence.data"),
     "claim": _at("extra.claim"),
     "background": _at("extra.background"),

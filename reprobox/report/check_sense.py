@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from reprobox.contributions.absence import is_absence, read_absence
 from reprobox.contributions.rows import may_follow, rank_value
 from reprobox.report.check_answers import find_groundless
 from reprobox.report.checklist import ITEMS
@@ -75,7 +76,19 @@ def _check_contributions(report: Report) -> Found:
     wanted = {"computed": "yes", "not_applicable": "n/a"}.get(status, "no")
     if answer != wanted:
         yield path, f"{status}, and the checklist says {answer}"
+    yield from _check_stated(rows, f"{path}.rows")
     yield from _check_ranks(rows, section["sign"], f"{path}.rows")
+
+
+def _check_stated(rows: list[Report], path: str) -> Found:
+    """What a number means nothing without stands in every row, or why the method has none."""
+    for index, row in enumerate(rows):
+        for name in ("method", "importance_type", "data_split", "metric"):
+            text = row[name]
+            if not text.strip() or (name == "metric" and is_absence(text) and not read_absence(text)):
+                yield f"{path}[{index}].{name}", "is not stated"
+        if row["seed"] is None and not row["no_seed"].strip():
+            yield f"{path}[{index}].seed", "is not stated, and nothing says why there is none"
 
 
 def _check_ranks(rows: list[Report], sign: str, path: str) -> Found:
@@ -136,6 +149,10 @@ def _check_sweep(report: Report) -> Found:
             yield f"{place}.n", f"{metric['n']} seeds said, {len(values)} values, {sweep['seeds']} seeds run"
         elif (min(values), max(values)) != (metric["minimum"], metric["maximum"]):
             yield place, "minimum and maximum are not those of the values"
+        if None not in (metric["mean_low"], metric["mean_high"]) and not _is_within(
+            metric["mean"], metric["mean_low"], metric["mean_high"]
+        ):
+            yield f"{place}.mean_low", "the mean lies outside of its own interval"
         for name in ("median", "mean"):
             if not _is_within(metric[name], metric["minimum"], metric["maximum"]):
                 yield f"{place}.{name}", f"the {name} lies outside minimum and maximum"

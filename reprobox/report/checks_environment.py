@@ -46,18 +46,24 @@ def check_image(parts: Parts) -> Finding:
         return say_no("image_none")
     if image.base is None:
         return say_no("image_unlocked", digest=image.digest[:19])
-    return say_yes(image.origin, image.trace, "image_known", digest=image.digest[:19], base=image.base)
+    if image.dockerfile_sha256 is None:
+        return say_no("image_without_dockerfile", digest=image.digest[:19], base=image.base)
+    values = {"digest": image.digest[:19], "base": image.base, "dockerfile": image.dockerfile_sha256[:12]}
+    return say_yes(image.origin, image.trace, "image_known", **values)
 
 
 def check_hardware(parts: Parts) -> Finding:
-    """15: processor, memory, accelerators."""
+    """15: processor, memory, disk, accelerators."""
     hardware = parts.u.hardware
     if hardware.host_processor_model_name is None:
         return say_no("hardware_unknown")
+    if hardware.host_storage_capacity is None:
+        return say_no("hardware_without_disk", cpu=hardware.host_processor_model_name)
     values: dict[str, str | int] = {
         "cpu": hardware.host_processor_model_name,
         "count": hardware.host_processor_vcpu_count,
         "memory": format_size(hardware.host_memory_capacity),
+        "disk": f"{format_size(hardware.host_storage_capacity)} {hardware.host_storage_type or ''}".strip(),
     }
     if not hardware.accelerators_per_node:
         return say_yes(hardware.origin, hardware.trace, "hardware_cpu", **values)

@@ -53,8 +53,11 @@ def check_network(parts: Parts) -> Finding:
 
 
 def check_runs(parts: Parts) -> Finding:
-    """21: how often it was run, and how the results spread."""
+    """21: how often it was run, how the results spread, and what the metrics are."""
     verification, sweep = parts.repeated, parts.extra.sweep
+    undefined = _list_undefined(parts)
+    if undefined and (verification or sweep):
+        return say_no("runs_undefined", metrics=", ".join(undefined))
     if verification and sweep:
         trace = (*verification.trace, *sweep.trace)
         values = {"agreeing": verification.agreeing, "runs": len(verification.runs), "seeds": sweep.seeds}
@@ -67,6 +70,13 @@ def check_runs(parts: Parts) -> Finding:
     if parts.extra.verification:
         return say_no("runs_not_run", reason=parts.extra.verification.reason)
     return say_no("runs_unrecorded")
+
+
+def _list_undefined(parts: Parts) -> list[str]:
+    """Return the metrics of the run and of other seeds that nobody says the meaning of."""
+    swept = [one.name for one in parts.extra.sweep.metrics] if parts.extra.sweep else []
+    said = parts.extra.definitions.texts if parts.extra.definitions else {}
+    return [name for name in dict.fromkeys((*parts.extra.metrics.values, *swept)) if name not in said]
 
 
 def check_time(parts: Parts) -> Finding:
@@ -89,9 +99,16 @@ def check_disk(parts: Parts) -> Finding:
     """23: need of disk and of a GPU's memory."""
     costs = parts.extra.costs
     values = {"outputs": format_size(costs.output_bytes), "downloads": format_size(costs.download_bytes)}
-    if parts.u.hardware.accelerators_per_node and costs.gpu_memory is None:
-        return say_no("disk_without_gpu", **values)
-    return say_yes(costs.origin, costs.trace, "disk_recorded", **values)
+    if not parts.u.hardware.accelerators_per_node:
+        return say_yes(costs.origin, costs.trace, "disk_recorded", **values)
+    said = parts.u.declared_hardware
+    if costs.gpu_memory is not None:
+        return say_yes(costs.origin, costs.trace, "disk_with_gpu", **values, gpu=format_size(costs.gpu_memory))
+    if said and said.accelerator_memory_needed:
+        return say_yes(
+            Origin.DECLARED, (*costs.trace, *said.trace), "disk_with_gpu", **values, gpu=said.accelerator_memory_needed
+        )
+    return say_no("disk_without_gpu", **values)
 
 
 def check_licence(parts: Parts) -> Finding:

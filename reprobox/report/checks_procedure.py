@@ -120,8 +120,11 @@ def _check_role(parts: Parts, role: Role) -> Finding:
 
 
 def check_data(parts: Parts) -> Finding:
-    """9: which data the run read, and data from elsewhere."""
+    """9: which data the run read, their rows and what they are for, and data from elsewhere."""
     inputs, external = parts.a.inputs, parts.a.external_data
+    lacking = sum(one.rows is None or one.split is None for one in inputs.files)
+    if lacking:
+        return say_no("data_partly", inputs=len(inputs.files), lacking=lacking)
     trace = (*inputs.trace, *(external.trace if external else ()))
     more = "_external" if external else ""
     if inputs.files:

@@ -31,6 +31,23 @@ class Licences:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InputSaid:
+    """What a person says of an input."""
+
+    rows: int | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardwareSaid:
+    """What a person says of the machine."""
+
+    host_networking: str | None = None
+    accelerator_interconnect: str | None = None
+    accelerator_memory_needed: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Declared:
     """Everything that is said; ``None`` and empty is what is not said."""
 
@@ -42,6 +59,11 @@ class Declared:
     side_effects: str | None = None
     assumptions: str | None = None
     external_data: str | None = None
+    inputs: dict[str, InputSaid] = field(default_factory=dict)
+    """By the name that the spec gives them."""
+    hardware: HardwareSaid | None = None
+    metrics: dict[str, str] = field(default_factory=dict)
+    """What each means."""
     licence: Licences | None = None
     claim: Claim | None = None
     outputs: dict[Role, tuple[str, ...]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import Problem, SpecError, UsageError
-from reprobox.report.declared import Claim, Declared, DeclaredFile, Licences
+from reprobox.report.declared import Claim, Declared, DeclaredFile, HardwareSaid, InputSaid, Licences
 from reprobox.report.values import Role
 from reprobox.spec.paths import read_output
 from reprobox.spec.positions import collect_positions
@@ -21,8 +21,10 @@ from reprobox.spec.values import (
     Value,
     describe,
     read_fields,
+    read_integer,
     read_list,
     read_scalar,
+    read_table,
     read_text,
     shorten,
 )
@@ -31,6 +33,7 @@ from reprobox.spec.yaml_nodes import MAX_BYTES, MapNode, Position, ScalarNode, d
 _KIND = "a report.yaml"
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_MOST_ROWS = 10**15
 _ELSEWHERE = {
     "license": "did you mean 'licence'?",
     "score": "did you mean 'claim'?",
@@ -139,6 +142,26 @@ def _read_roles(value: Value) -> dict[Role, tuple[str, ...]]:
     return {Role(name): globs for name, globs in parts.items() if globs}
 
 
+def _read_inputs(value: Value) -> dict[str, InputSaid]:
+    readers: dict[str, Reader[object]] = {"rows": partial(read_integer, low=0, high=_MOST_ROWS), "split": _read_line}
+
+    def read_one(_: str, entry: Value) -> InputSaid:
+        parts: dict[str, Any] = read_fields(entry, readers)
+        return InputSaid(**parts)
+
+    return read_table(value, read_one)
+
+
+def _read_hardware(value: Value) -> HardwareSaid:
+    readers: dict[str, Reader[object]] = dict.fromkeys(HardwareSaid.__dataclass_fields__, _read_line)
+    parts: dict[str, Any] = read_fields(value, readers)
+    return HardwareSaid(**parts)
+
+
+def _read_definitions(value: Value) -> dict[str, str]:
+    return read_table(value, lambda _, entry: read_paragraphs(entry))
+
+
 def _read_reason(value: Value, key: str) -> str | None:
     """Return the reason that a mapping gives under its only key."""
     parts: dict[str, Any] = read_fields(value, {key: read_paragraphs})
@@ -154,6 +177,9 @@ _READERS: dict[str, Reader[object]] = {
     "side_effects": read_paragraphs,
     "assumptions": read_paragraphs,
     "external_data": read_paragraphs,
+    "inputs": _read_inputs,
+    "hardware": _read_hardware,
+    "metrics": _read_definitions,
     "licence": _read_licence,
     "claim": _read_claim,
     "outputs": _read_roles,

@@ -10,6 +10,7 @@ from reprobox.lock import ArchiveBase, DebianBase, ImageBase, Sdist, Wheel
 from reprobox.report.environment_model import (
     Accelerator,
     DebianPackage,
+    DeclaredHardware,
     Engine,
     EnvironmentSection,
     Hardware,
@@ -40,6 +41,7 @@ def describe_environment(sources: Sources) -> EnvironmentSection:
         software=_describe_software(sources),
         image=_describe_image(sources),
         hardware=_describe_hardware(sources),
+        declared_hardware=_describe_said_hardware(sources),
         engine=Engine(Origin.MEASURED, run.trace("engine"), engine.name, engine.version, engine.isolation),
         variables=Variables(Origin.MEASURED, run.trace("environment"), select_variables(sources.record.environment)),
         method=declared.state("method"),
@@ -111,6 +113,7 @@ def _describe_image(sources: Sources) -> ImageIdentity:
         digest=record.image_digest if sources.in_image else None,
         base=name,
         base_digest=digest,
+        dockerfile_sha256=sources.dockerfile_sha256 if sources.has_lock and sources.has_spec else None,
         spec_digest=record.spec_digest,
         lock_digest=record.lock_digest,
     )
@@ -128,7 +131,7 @@ def _name_base(sources: Sources) -> tuple[str, str | None]:
 
 def _describe_hardware(sources: Sources) -> Hardware:
     record = sources.record
-    host, gpus = record.host, record.gpus
+    host, gpus, storage = record.host, record.gpus, record.host.storage
     models = dict.fromkeys(gpu.name for gpu in gpus)
     return Hardware(
         origin=Origin.MEASURED,
@@ -136,13 +139,15 @@ def _describe_hardware(sources: Sources) -> Hardware:
             *sources.run_file.trace("host", "gpus", "runtime.processes"),
             *(sources.lock_file.trace("python", "wheels") if sources.has_lock else ()),
         ),
+        system_name=host.system.strip() or None,
         number_of_nodes=1,
+        host_processors_per_node=host.processors or None,
         host_processor_model_name=host.cpu_model or None,
         host_processor_vcpu_count=host.cpus,
         host_processor_flags=host.cpu_flags,
         host_memory_capacity=host.memory,
-        host_storage_type=None,
-        host_storage_capacity=None,
+        host_storage_type=", ".join(filter(None, (storage.kind, storage.file_system))) or None if storage else None,
+        host_storage_capacity=storage.capacity if storage else None,
         accelerators_per_node=len(gpus),
         accelerator_model_name=", ".join(models) or None,
         accelerator_memory_capacity=max((gpu.memory for gpu in gpus), default=None),
@@ -150,6 +155,19 @@ def _describe_hardware(sources: Sources) -> Hardware:
         operating_system=_name_system(sources),
         framework=_list_frameworks(dict(sources.plan.versions)) if sources.has_lock else None,
         other_software_stack={**(_list_stack(sources) if sources.has_lock else {}), **_list_libraries(sources)},
+    )
+
+
+def _describe_said_hardware(sources: Sources) -> DeclaredHardware | None:
+    said = sources.declared.declared.hardware
+    if said is None:
+        return None
+    return DeclaredHardware(
+        Origin.DECLARED,
+        sources.declared.trace("hardware"),
+        said.host_networking,
+        said.accelerator_interconnect,
+        said.accelerator_memory_needed,
     )
 
 

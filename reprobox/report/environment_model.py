@@ -69,6 +69,9 @@ class ImageIdentity:
     """``None``: the lock is no longer the image's."""
     base_digest: Text | None
     """``None``: a base of Debian packages, each of which has its own."""
+    dockerfile_sha256: Sha256 | None
+    """Of the Dockerfile that `reprobox render` writes and a bundle has; ``None``: spec or lock are no longer the
+    image's."""
     spec_digest: Digest
     lock_digest: Digest
 
@@ -89,13 +92,18 @@ class Hardware:
 
     origin: Origin
     trace: tuple[Trace, ...]
+    system_name: Text | None
+    """The machine's model, as its firmware names it."""
     number_of_nodes: Count
+    host_processors_per_node: Count | None
+    """Processor packages."""
     host_processor_model_name: Text | None
     host_processor_vcpu_count: Count
     host_processor_flags: tuple[str, ...]
     host_memory_capacity: Count
     host_storage_type: Text | None
     host_storage_capacity: Count | None
+    """Of the disk that the run was kept on."""
     accelerators_per_node: Count
     accelerator_model_name: Text | None
     accelerator_memory_capacity: Count | None
@@ -103,6 +111,18 @@ class Hardware:
     operating_system: Text | None
     framework: Text | None
     other_software_stack: dict[str, str]
+
+
+@dataclass(frozen=True)
+class DeclaredHardware:
+    """What no program of ours can ask a machine, in the field names of MLPerf's system descriptions."""
+
+    origin: Origin
+    trace: tuple[Trace, ...]
+    host_networking: Text | None
+    accelerator_interconnect: Text | None
+    accelerator_memory_needed: Text | None
+    """No field of MLPerf's."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +153,7 @@ class EnvironmentSection:
     software: Software
     image: ImageIdentity
     hardware: Hardware
+    declared_hardware: DeclaredHardware | None
     engine: Engine
     variables: Variables
     method: Statement | None

@@ -55,6 +55,9 @@ class SweptMetric:
     median: float
     maximum: float
     mean: float
+    mean_low: float | None
+    """Of the 95 % confidence interval of the mean over all seeds."""
+    mean_high: float | None
     sd: float | None
     band_low: float | None
     """Of the 95 % prediction band of one more seed."""
@@ -111,6 +114,15 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class MetricDefinitions:
+    """What the metrics mean, as a person says."""
+
+    origin: Origin
+    trace: tuple[Trace, ...]
+    texts: dict[str, Text]
+
+
+@dataclass(frozen=True)
 class ClaimedScore:
     """The score that a person claims."""
 
@@ -151,6 +163,7 @@ class Extra:
     sweep: SweepFacts | None
     costs: Costs
     metrics: Metrics
+    definitions: MetricDefinitions | None
     claim: ClaimedScore | None
     licence: Licence | None
     network: Network

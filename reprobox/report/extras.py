@@ -10,6 +10,7 @@ from reprobox.report.extra_model import (
     Costs,
     Extra,
     Licence,
+    MetricDefinitions,
     Metrics,
     Network,
     SeedValue,
@@ -33,6 +34,7 @@ def describe_extras(sources: Sources) -> Extra:
         sweep=_describe_sweep(sources),
         costs=_describe_costs(sources),
         metrics=Metrics(Origin.MEASURED, run.trace("metrics"), metrics),
+        definitions=_describe_definitions(sources),
         claim=_describe_claim(sources, metrics),
         licence=_describe_licence(sources),
         network=Network(Origin.MEASURED, run.trace("network"), record.network),
@@ -63,6 +65,8 @@ def _describe_metric(summary: MetricSummary, sweep: SweepRecord) -> SweptMetric:
         median=spread.median,
         maximum=spread.maximum,
         mean=spread.mean,
+        mean_low=spread.mean_interval.low if spread.mean_interval else None,
+        mean_high=spread.mean_interval.high if spread.mean_interval else None,
         sd=spread.sd,
         band_low=band.low if band else None,
         band_high=band.high if band else None,
@@ -89,6 +93,11 @@ def _count_downloads(plan: Plan) -> int:
     debian = (*plan.system, *(plan.base.packages if isinstance(plan.base, DebianBase) else ()))
     python: tuple[Wheel | Sdist, ...] = (*plan.wheels, *plan.sdists)
     return sum(one.size for one in python) + sum(one.size for one in debian)
+
+
+def _describe_definitions(sources: Sources) -> MetricDefinitions | None:
+    said = sources.declared.declared.metrics
+    return MetricDefinitions(Origin.DECLARED, sources.declared.trace("metrics"), dict(said)) if said else None
 
 
 def _describe_claim(sources: Sources, metrics: dict[str, float]) -> ClaimedScore | None:

@@ -17,6 +17,10 @@ def lay_out_extras(reader: Reader) -> Iterator[Block]:
     yield from _lay_out_sweep(reader)
     yield from _lay_out_costs(reader)
     yield reader.mapping("metrics", "extra.metrics.values", "extra.metrics", show_number)
+    if reader.find("extra.definitions") is None:
+        yield reader.statement("definitions", "extra.definitions")
+    else:
+        yield reader.mapping("definitions", "extra.definitions.texts", "extra.definitions")
     if reader.find("extra.claim") is None:
         yield reader.statement("claim", "extra.claim")
     else:
@@ -89,6 +93,8 @@ _SWEEP = (
     ("n", show_text),
     ("median", show_number),
     ("mean", show_number),
+    ("mean_low", show_number),
+    ("mean_high", show_number),
     ("sd", show_number),
     ("minimum", show_number),
     ("maximum", show_number),

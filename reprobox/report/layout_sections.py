@@ -11,6 +11,7 @@ from reprobox.report.cells import (
     show_flag,
     show_list,
     show_number,
+    show_origin,
     show_role,
     show_size,
     show_text,
@@ -35,8 +36,7 @@ def lay_out_procedure(reader: Reader) -> Iterator[Block]:
     yield _describe_source(reader)
     files = [(one["path"], one["size"]) for one in reader.find("a_procedure.source.files")]
     yield reader.listing("tree", "a_procedure.source", draw_tree(files))
-    columns = (("name", show_text), ("path", show_text), ("sha256", show_text))
-    yield reader.table("inputs", "a_procedure.inputs.files", columns, "a_procedure.inputs")
+    yield reader.table("inputs", "a_procedure.inputs.files", _INPUTS, "a_procedure.inputs")
     yield reader.table("outputs", "a_procedure.outputs.files", _OUTPUTS, "a_procedure.outputs")
     if reader.find("a_procedure.reprediction") is not None:
         fields = (("run", show_text), ("same", show_list), ("different", show_list))
@@ -45,6 +45,14 @@ def lay_out_procedure(reader: Reader) -> Iterator[Block]:
         yield reader.statement(name, f"a_procedure.{name}")
 
 
+_INPUTS = (
+    ("name", show_text),
+    ("path", show_text),
+    ("rows", show_text),
+    ("rows_origin", show_origin),
+    ("split", show_text),
+    ("sha256", show_text),
+)
 _OUTPUTS = (("path", show_text), ("role", show_role), ("size", show_size), ("sha256", show_text))
 
 
@@ -106,6 +114,7 @@ _CONTRIBUTIONS = (
     ("metric", show_text),
     ("n_repeats", show_text),
     ("seed", show_text),
+    ("no_seed", show_text),
     ("model_id", show_text),
     ("description", show_text),
 )
@@ -132,13 +141,18 @@ def lay_out_environment(reader: Reader) -> Iterator[Block]:
     """Yield the blocks of heading ウ."""
     u = "u_environment"
     yield reader.facts("system", f"{u}.system", [(name, show_text) for name in ("image", "kernel", "architecture")])
-    names = ("python", "c_library", "cuda", "cudnn", "driver")
+    names: tuple[str, ...] = ("python", "c_library", "cuda", "cudnn", "driver")
     yield reader.facts("software", f"{u}.software", [(name, show_text) for name in names])
     yield reader.statement("method", f"{u}.method")
     yield reader.statement("hyperparameters", f"{u}.hyperparameters")
     yield reader.facts("hardware", f"{u}.hardware", _HARDWARE)
+    if reader.find(f"{u}.declared_hardware") is None:
+        yield reader.statement("declared_hardware", f"{u}.declared_hardware")
+    else:
+        names = ("host_networking", "accelerator_interconnect", "accelerator_memory_needed")
+        yield reader.facts("declared_hardware", f"{u}.declared_hardware", [(name, show_text) for name in names])
     yield reader.mapping("stack", f"{u}.hardware.other_software_stack", f"{u}.hardware")
-    names = ("digest", "base", "base_digest", "spec_digest", "lock_digest")
+    names = ("digest", "base", "base_digest", "dockerfile_sha256", "spec_digest", "lock_digest")
     yield reader.facts("image", f"{u}.image", [(name, show_text) for name in names])
     yield reader.facts("engine", f"{u}.engine", [(name, show_text) for name in ("name", "version", "isolation")])
     yield reader.mapping("variables", f"{u}.variables.values", f"{u}.variables")
@@ -149,6 +163,9 @@ def lay_out_environment(reader: Reader) -> Iterator[Block]:
 
 
 _HARDWARE = (
+    ("system_name", show_text),
+    ("number_of_nodes", show_text),
+    ("host_processors_per_node", show_text),
     ("host_processor_model_name", show_text),
     ("host_processor_vcpu_count", show_text),
     ("host_memory_capacity", show_size),

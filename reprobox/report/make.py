@@ -63,6 +63,9 @@ def _list_notes(sources: Sources) -> Iterator[Reason]:
         yield make_reason("note_isolation", isolation=record.engine.isolation)
     if record.earlier is not None:
         yield make_reason("note_earlier", run=record.earlier.run)
+    for name in sources.declared.declared.inputs:
+        if name not in sources.record.inputs:
+            yield make_reason("note_no_input", name=name)
     for role, globs in sources.declared.declared.outputs.items():
         if not select_outputs(globs, record.outputs):
             yield make_reason(f"note_no_{role}", globs=", ".join(globs))

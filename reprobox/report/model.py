@@ -93,6 +93,11 @@ class InputData:
     name: Text
     path: Text
     sha256: Sha256
+    rows: Count | None
+    """Of a table below its first line, counted; or as a person says."""
+    rows_origin: Origin | None
+    split: Text | None
+    """What it is for, as a person says: "train", "test", …"""
 
 
 @dataclass(frozen=True)

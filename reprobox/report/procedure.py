@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+from reprobox.errors import SpecError
 from reprobox.outputs import select_outputs
 from reprobox.plan import source_digest
+from reprobox.report.declared import InputSaid
 from reprobox.report.model import (
     InputData,
     Inputs,
@@ -77,12 +79,22 @@ def _describe_commands(sources: Sources) -> Procedure:
 
 
 def _describe_inputs(sources: Sources) -> Inputs:
-    files = tuple(
-        InputData(name, sources.spec.inputs[name].path, sha256)
-        for name, sha256 in sorted(sources.record.inputs.items())
-        if name in sources.spec.inputs
-    )
-    return Inputs(Origin.MEASURED, sources.run_file.trace("inputs"), files)
+    names = [name for name in sorted(sources.record.inputs) if name in sources.spec.inputs]
+    files = tuple(_describe_input(name, sources) for name in names)
+    said = sources.declared.trace("inputs") if sources.declared.declared.inputs else ()
+    return Inputs(Origin.MEASURED, (*sources.run_file.trace("inputs"), *said), files)
+
+
+def _describe_input(name: str, sources: Sources) -> InputData:
+    said = sources.declared.declared.inputs.get(name, InputSaid())
+    counted = sources.rows.get(name)
+    rows = said.rows if counted is None else counted
+    if said.rows is not None and said.rows != rows:
+        message = f"says {said.rows:,} rows, and the table that the run read has {rows:,} below its first line"
+        raise SpecError((sources.declared.problem(f"inputs.{name}.rows", message, "correct it, or remove the line"),))
+    origin = None if rows is None else Origin.DECLARED if counted is None else Origin.MEASURED
+    spec = sources.spec.inputs[name]
+    return InputData(name, spec.path, sources.record.inputs[name], rows, origin, said.split)
 
 
 def _describe_outputs(sources: Sources) -> Outputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reprobox.contributions.model import Contributions
@@ -46,6 +47,10 @@ class Sources:
     run_file: Evidence
     declared: DeclaredFile = field(default_factory=DeclaredFile)
     git: Git | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Input -> the rows of the table that it is; of those that the run read."""
+    dockerfile_sha256: str | None = None
+    """Of the Dockerfile of spec and lock as they are now."""
     repredicted: RunRecord | None = None
     """A run of the stage ``predict`` alone, on what the run left."""
     repredicted_file: Evidence | None = None
@@ -64,6 +69,11 @@ class Sources:
     def has_lock(self) -> bool:
         """Whether the lock that is there is that of the image: after another one nobody knows what it held."""
         return self.in_image and self.record.lock_digest == self.plan.lock_digest
+
+    @property
+    def has_spec(self) -> bool:
+        """Whether the spec that is there is that of the run."""
+        return self.record.spec_digest == self.plan.spec_digest
 
     @property
     def spec_name(self) -> str:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reprobox.cli import app
+from reprobox.context import format_dockerfile
 from reprobox.layers.model import LAYER_FORMAT
 from reprobox.lock import sort_lock
 from reprobox.lock_text import format_lock
@@ -132,6 +133,21 @@ def test_what_a_person_says_changes_no_digest(project, report):
     again = plan(project)
     assert source_digest(again.source) == record.source_sha256
     assert answers(report()[2])["method"] == ("yes", "both declared")
+
+
+def test_the_rows_of_a_table_are_counted_and_the_dockerfile_is_the_one_that_is_rendered(project, report):
+    text = 'day,visitors\n1,"two\nlines"\n\n2,3\n'
+    (project.folder / "data" / "table.csv").write_text(text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    add_run(project, "run", inputs={"table": digest})
+    (project.folder / "report.yaml").write_text("inputs: {table: {split: train}}\n")
+    found = report()[2]
+    assert found["a_procedure"]["inputs"]["files"][0]["rows"] == 2
+    assert answers(found)["data"][0] == "yes"
+    dockerfile = hashlib.sha256(format_dockerfile(plan(project)).encode()).hexdigest()
+    assert found["u_environment"]["image"]["dockerfile_sha256"] == dockerfile
+    (project.folder / "data" / "table.csv").write_text(f"{text}4,5\n")
+    assert report()[2]["a_procedure"]["inputs"]["files"][0]["rows"] is None
 
 
 def test_a_mistake_in_what_a_person_says_is_told_and_nothing_is_written(project, report):
@@ -267,9 +283,9 @@ class TestProofs:
 
 class TestContributions:
     TABLE = (
-        "feature,importance,method,importance_type,data_split\n"
-        "rain,2.5,gain,total_gain,train\n"
-        "sun,1,gain,total_gain,train\n"
+        "feature,importance,method,importance_type,data_split,metric,seed\n"
+        "rain,2.5,gain,total_gain,train,not applicable: gains are no score,32\n"
+        "sun,1,gain,total_gain,train,not applicable: gains are no score,32\n"
     )
 
     def add_run(self, project, text=TABLE):
@@ -286,6 +302,15 @@ class TestContributions:
         assert found["i_contributions"]["trace"][0]["file"] == ".reprobox/runs/run/output/contributions.csv"
         assert answers(found)["contributions"] == ("yes", "2 rows by gain")
         assert check_report_file(project.folder / "reprobox-report" / "report.json") == ()
+
+    @pytest.mark.parametrize("column", ["metric", "seed"])
+    def test_those_that_do_not_state_everything_are_refused(self, project, report, column):
+        lines = [line.split(",") for line in self.TABLE.splitlines()]
+        left_out = lines[0].index(column)
+        self.add_run(project, "".join(f"{','.join(line[:left_out] + line[left_out + 1 :])}\n" for line in lines))
+        code, told, _ = report()
+        assert code == 2
+        assert f"contributions.csv:2: {column}: is stated nowhere" in told
 
     def test_what_was_changed_since_is_refused(self, project, report):
         _, path = self.add_run(project)

@@ -1,5 +1,7 @@
 """What the doctor makes of a machine."""
 
+import os
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,7 +14,7 @@ from reprobox.engines.fake import FakeEngine
 from reprobox.errors import EngineError
 from reprobox.findings import Status
 from reprobox.gpus.driver import Driver
-from reprobox.host import read_cpu
+from reprobox.host import count_processors, find_file_system, read_cpu, read_storage
 from reprobox.records import Gpu, Host
 
 HOST = Host("Linux 6", "x86_64", "A CPU", ("avx2", "sse4_2"), 2, 8 * 10**9, ())
@@ -150,3 +152,34 @@ def test_a_folder_of_certificates_is_taken_as_it_is(tmp_path):
 def test_the_cpu_is_read_from_the_kernels_text():
     text = "processor : 0\nmodel name\t: Some CPU @ 2GHz\nflags\t\t: sse avx2 fma\n\nmodel name : other\n"
     assert read_cpu(text) == ("Some CPU @ 2GHz", ("avx2", "fma", "sse"))
+
+
+def test_processor_packages_are_counted_where_the_kernel_names_them():
+    lines = [f"processor : {at}\nphysical id\t: {at % 2}\ncore id : {at // 2}\n" for at in range(8)]
+    assert count_processors("\n".join(lines)) == 2
+    assert count_processors("processor : 0\nmodel name : A\n") == 0
+
+
+def test_a_file_system_is_found_by_its_device():
+    text = "22 1 0:21 / / rw - overlay overlay rw\n36 22 8:3 / /data rw,noatime master:1 - ext4 /dev/sda3 rw\n"
+    assert find_file_system(text, "8:3") == "ext4"
+    assert find_file_system(text, "8:4") == ""
+
+
+@pytest.mark.parametrize(
+    ("disk", "rotational", "kind"),
+    [("nvme0n1", "0", "NVMe SSD"), ("sda", "0", "SSD"), ("sda", "1", "hard disk"), ("vda", "1", "virtual disk")],
+)
+def test_the_disk_below_a_folder_is_named_by_what_the_kernel_says_of_it(tmp_path, disk, rotational, kind):
+    number = f"{os.major(tmp_path.stat().st_dev)}:{os.minor(tmp_path.stat().st_dev)}"
+    for folder in (tmp_path / "sys/devices" / disk, tmp_path / "sys/devices" / disk / f"{disk}1"):
+        folder.mkdir(parents=True)
+    (tmp_path / "sys/devices" / disk / "queue").mkdir()
+    (tmp_path / "sys/devices" / disk / "queue/rotational").write_text(f"{rotational}\n")
+    (tmp_path / "sys/dev/block").mkdir(parents=True)
+    (tmp_path / "sys/dev/block" / number).symlink_to(tmp_path / "sys/devices" / disk / f"{disk}1")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text(f"22 1 {number} / / rw - xfs /dev/x rw\n")
+    found = read_storage(tmp_path / "not" / "there" / "yet", tmp_path)
+    assert (found.kind, found.file_system) == (kind, "xfs")
+    assert found.capacity == shutil.disk_usage(tmp_path).total

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reprobox.errors import SpecError, UsageError
-from reprobox.report.declared import Claim, Declared, Licences
+from reprobox.report.declared import Claim, Declared, HardwareSaid, InputSaid, Licences
 from reprobox.report.declared_load import parse_declared, read_declared
 from reprobox.report.values import Origin, Role
 from reprobox.templating import read_template
@@ -31,6 +31,8 @@ def test_everything_can_be_said():
         "feature_selection: all\nside_effects: none\nassumptions: sorted\nexternal_data: none\n"
         "licence: {code: MIT, model: MIT, data: CC0}\nclaim: {metric: auc, value: 0.8125, where: board}\n"
         "outputs: {model: m.pt, predictions: [a.csv, 'b/*.csv']}\nbackground: us\n"
+        "inputs: {table: {rows: 12, split: test}, images: {}}\nmetrics: {auc: area under the curve}\n"
+        "hardware: {host_networking: Ethernet, accelerator_interconnect: NVLink, accelerator_memory_needed: 8 GB}\n"
         "contributions: {not_applicable: image}\nrandomness: {none: closed form}\n"
     )
     assert declared == Declared(
@@ -42,6 +44,11 @@ def test_everything_can_be_said():
         side_effects="none",
         assumptions="sorted",
         external_data="none",
+        inputs={"table": InputSaid(rows=12, split="test"), "images": InputSaid()},
+        metrics={"auc": "area under the curve"},
+        hardware=HardwareSaid(
+            host_networking="Ethernet", accelerator_interconnect="NVLink", accelerator_memory_needed="8 GB"
+        ),
         licence=Licences(code="MIT", model="MIT", data="CC0"),
         claim=Claim(metric="auc", value=0.8125, where="board"),
         outputs={Role.MODEL: ("m.pt",), Role.PREDICTIONS: ("a.csv", "b/*.csv")},
@@ -86,6 +93,11 @@ def test_a_statement_knows_its_file_and_that_a_person_says_it(tmp_path):
         ("claim: {metric: auc, value: high}\n", "report.yaml:1:29: claim.value: expected a number, found 'high'"),
         ("claim: {metric: auc, value: .nan}\n", "report.yaml:1:29: claim.value: expected a number, found '.nan'"),
         ("claim: {metric: auc, value: 1e999}\n", "report.yaml:1:29: claim.value: expected a number, found '1e999'"),
+        ("inputs: table\n", "report.yaml:1:9: inputs: expected a mapping, found 'table'"),
+        ("inputs: {t: {rows: many}}\n", "report.yaml:1:20: inputs.t.rows: 'many' is not a plain integer"),
+        ("inputs: {t: {row: 1}}\n", "report.yaml:1:14: inputs.t.row: unknown key"),
+        ("hardware: {networking: x}\n", "report.yaml:1:12: hardware.networking: unknown key"),
+        ("metrics: {auc: [1]}\n", "report.yaml:1:16: metrics.auc: expected a text, found a list"),
         ("outputs: {weights: a}\n", "report.yaml:1:11: outputs.weights: unknown key"),
         ("outputs: {model: ../a}\n", "report.yaml:1:18: outputs.model: '../a' leaves /output"),
         ("contributions: none\n", "report.yaml:1:16: contributions: expected a mapping, found 'none'"),

@@ -4,7 +4,17 @@ import json
 from dataclasses import replace
 
 import pytest
-from made_report import DECLARED, GPU, SPEC, change_record, make_lock, make_process, make_sources, make_verification
+from made_report import (
+    DECLARED,
+    GPU,
+    SPEC,
+    change_record,
+    digest,
+    make_lock,
+    make_process,
+    make_sources,
+    make_verification,
+)
 
 from reprobox.contributions.model import Contributions, Status
 from reprobox.errors import SpecError
@@ -21,6 +31,7 @@ from reprobox.report.render import format_html
 from reprobox.report.sbom import format_sbom
 from reprobox.report.sources import Evidence
 from reprobox.report.values import Answer, Heading, Origin
+from reprobox.statistics import student_quantile
 
 ENGLISH = load_language("en")
 
@@ -67,7 +78,8 @@ def test_without_a_report_yaml_nothing_is_declared():
     report = make_report(sources)
     lacking = {item.item for item in report.checklist if item.answer is Answer.NO}
     assert lacking == {
-        "side_effects", "model", "predictions", "contributions", "features", "method", "licence", "claim", "background",
+        "side_effects", "model", "predictions", "data", "contributions", "features", "method", "runs", "licence",
+        "claim", "background",
     }  # fmt: skip
     assert answer(sources, "method")[1] == "method and hyper-parameters are not both declared"
 
@@ -114,6 +126,33 @@ class TestProcedure:
         sources = change_record(make_sources(declared=""), inputs={})
         assert answer(sources, "data")[0] is Answer.NOT_APPLICABLE
         assert answer(change_record(make_sources(), inputs={}), "data")[2] is Origin.DECLARED
+
+    def test_data_have_rows_and_a_split_or_that_is_told(self):
+        found = to_json(make_sources())["a_procedure"]["inputs"]["files"][0]
+        assert (found["rows"], found["rows_origin"], found["split"]) == (5000, "measured", "train and validation")
+        assert answer(make_sources(), "data")[1].startswith("inputs with sha256, rows and split: 1")
+        without = make_sources(rows={})
+        assert answer(without, "data")[:2] == (
+            Answer.NO,
+            "inputs with sha256: 1; of 1, the rows or the split are neither known nor declared (report.yaml: inputs)",
+        )
+        unsaid = make_sources(declared=DECLARED.replace("split: train and validation", "rows: 5000"))
+        assert answer(unsaid, "data")[0] is Answer.NO
+
+    def test_rows_that_nobody_can_count_are_a_person_s_word(self):
+        said = DECLARED.replace("split: train", "rows: 7, split: train")
+        found = to_json(make_sources(declared=said, rows={}))["a_procedure"]["inputs"]["files"][0]
+        assert (found["rows"], found["rows_origin"]) == (7, "declared")
+
+    def test_denying_the_rows_that_were_counted_is_a_mistake_at_its_place(self):
+        said = DECLARED.replace("split: train", "rows: 7, split: train")
+        with pytest.raises(SpecError, match=r"inputs\.table\.rows: says 7 rows, and .* has 5,000 below its first line"):
+            make_report(make_sources(declared=said))
+
+    def test_an_input_that_the_run_did_not_have_is_told(self):
+        said = DECLARED.replace("inputs: {", "inputs: {tabel: {split: x}, ")
+        notes = to_json(make_sources(declared=said))["notes"]
+        assert notes == ["report.yaml speaks of the input tabel, and the run had none of that name."]
 
     def test_a_declared_model_that_is_not_there_is_told(self):
         sources = make_sources(declared=DECLARED.replace("model: model.npy", "model: model.pt"))
@@ -182,7 +221,35 @@ class TestEnvironment:
         assert to_json(make_sources())["u_environment"]["hardware"]["accelerators_per_node"] == 0
 
     def test_the_memory_that_a_gpu_run_needs_is_not_made_up(self):
+        assert answer(make_sources(), "disk")[1].endswith("the run had no GPU")
         assert answer(change_record(make_sources(), gpus=(GPU,)), "disk")[0] is Answer.NO
+        said = DECLARED.replace("hardware: {", "hardware: {accelerator_memory_needed: 20 GB, ")
+        found = answer(change_record(make_sources(declared=said), gpus=(GPU,)), "disk")
+        assert (found[0], found[2]) == (Answer.YES, Origin.DECLARED)
+        assert found[1].endswith("GPU memory 20 GB")
+
+    def test_the_machine_has_a_disk_or_that_is_told(self):
+        hardware = to_json(make_sources())["u_environment"]["hardware"]
+        names = ("system_name", "host_processors_per_node", "host_storage_type", "host_storage_capacity")
+        assert [hardware[name] for name in names] == ["A Machine", 1, "NVMe SSD, ext4", 512 * 10**9]
+        assert "disk 512.0 GB NVMe SSD, ext4" in answer(make_sources(), "hardware")[1]
+        sources = make_sources()
+        bare = change_record(sources, host=replace(sources.record.host, storage=None, processors=0, system=""))
+        assert answer(bare, "hardware")[:2] == (Answer.NO, "A CPU; the disk is not recorded")
+        hardware = to_json(bare)["u_environment"]["hardware"]
+        assert [hardware[name] for name in names] == [None, None, None, None]
+
+    def test_what_no_program_can_ask_the_machine_is_a_person_s_word(self):
+        found = to_json(make_sources())["u_environment"]["declared_hardware"]
+        assert (found["origin"], found["host_networking"]) == ("declared", "10 Gbit/s Ethernet")
+        assert to_json(make_sources(declared=""))["u_environment"]["declared_hardware"] is None
+
+    def test_the_dockerfile_is_that_of_the_run_s_spec_and_lock(self):
+        image = to_json(make_sources())["u_environment"]["image"]
+        assert image["dockerfile_sha256"] == digest("Dockerfile")
+        changed = change_record(make_sources(), spec_digest="sha256:" + "0" * 64)
+        assert to_json(changed)["u_environment"]["image"]["dockerfile_sha256"] is None
+        assert answer(changed, "image")[0] is Answer.NO
 
     def test_a_processor_without_a_name_is_not_made_up(self):
         sources = make_sources()
@@ -282,6 +349,17 @@ class TestSeeds:
 
 
 class TestExtras:
+    def test_the_mean_over_seeds_has_its_interval(self):
+        (metric,) = to_json(make_sources())["extra"]["sweep"]["metrics"]
+        assert metric["band_low"] < metric["mean_low"] < metric["mean"] < metric["mean_high"] < metric["band_high"]
+        half = student_quantile(0.975, 8) * metric["sd"] / 3
+        assert metric["mean_high"] - metric["mean"] == pytest.approx(half)
+
+    def test_a_metric_that_nobody_explains_is_told(self):
+        assert to_json(make_sources())["extra"]["definitions"]["texts"]["mae"] == "mean of |error|"
+        unsaid = make_sources(declared=DECLARED.replace(', mae: "mean of |error|"', ""))
+        assert answer(unsaid, "runs")[:2] == (Answer.NO, "not declared what mae means (report.yaml: metrics)")
+
     def test_a_claim_stands_beside_what_was_measured(self):
         assert answer(make_sources(), "claim")[1] == "rmse 12.5, and the run measured the same"
         other = make_sources(declared=DECLARED.replace("value: 12.5", "value: 12.4"))

@@ -49,7 +49,7 @@ def render(report, code="en"):
 def make_hostile(text):
     """Return a report that has a text wherever somebody else can put one."""
     named = text if text.strip() and "\n" not in text else text.replace("\n", " ")
-    row = Contribution(text, 1.0, None, 1, text, text, text, text, None, None, text, text)
+    row = Contribution(text, 1.0, None, 1, text, text, text, text, None, None, text, text, text)
     process = {"role": "main", "stage": text, "backends": {text: {"seed": 1, "version": text, "detail": text}},
                "switches": {text: {"wanted": text, "value": text, "status": text}}}  # fmt: skip
     sources = make_sources(contributions=Contributions(Status.COMPUTED, "", (row,), {text: 1.0}, None, text, text))
