@@ -10,7 +10,7 @@ from reprobox.judging.scoring import find_metrics
 from reprobox.judging.terms import Contest, Metric
 from reprobox.languages import Reason, make_reason
 from reprobox.metrics import is_measured, read_metrics
-from reprobox.statistics import place_claim, summarize
+from reprobox.statistics import Interval, place_claim, summarize
 
 CLAIM_FOLDER = "reprobox/claim"
 _MOST_SCORES = 20
@@ -61,7 +61,18 @@ def _score(
         inside=placed.inside if placed else None,
         rank_claimed=_rank(claimed[name], metric, contest),
         rank_judged=None if score is None else _rank(score, metric, contest),
+        median=spread.median if spread else None,
+        sd=spread.sd if spread else None,
+        seed_sensitive=_is_seed_sensitive(claimed[name], band, metric) if band else None,
     )
+
+
+def _is_seed_sensitive(claimed: float, band: Interval, metric: Metric | None) -> bool:
+    """Whether a claim is beyond what other seeds give, on the better side where that is known."""
+    above, below = claimed > band.high, claimed < band.low
+    if metric is None:
+        return above or below
+    return above if metric.higher_is_better else below
 
 
 def _rank(score: float, metric: Metric | None, contest: Contest) -> int | None:

@@ -79,6 +79,13 @@ class Score:
     inside: bool | None
     rank_claimed: int | None
     rank_judged: int | None
+    median: float | None = None
+    """Of the fresh seeds."""
+    sd: float | None = None
+    """The same."""
+    seed_sensitive: bool | None = None
+    """Whether the claim is better than the band, as that of a picked seed is; on either side of it where nobody says
+    which is better. ``None`` without a band."""
 
 
 @dataclass(frozen=True)

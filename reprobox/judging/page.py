@@ -107,7 +107,8 @@ class _Page:
         return self._table(("question", "outcome", "answer", "seconds"), rows, numbered=True)
 
     def _list_scores(self) -> Iterator[Facts]:
-        names = ("claimed", "judged", "band", "seeds", "inside", "computed", "rank_claimed", "rank_judged")
+        names = ("claimed", "judged", "seeds", "median", "sd", "band", "inside", "seed_sensitive", "computed")
+        names += ("rank_claimed", "rank_judged")
         for index, score in enumerate(self._judgement.scores):
             cells = ((name, self._score_cell(score, name, f"scores.{index}.{name}")) for name in names)
             yield Facts(

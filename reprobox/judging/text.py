@@ -49,10 +49,19 @@ def _describe_score(score: Score) -> Iterator[str]:
     text = f"score    {escape_unprintable(score.metric)}: claimed {score.claimed:.6g}, here {judged}"
     if score.band:
         text += f"; {score.seeds} other seeds: {score.band[0]:.6g} … {score.band[1]:.6g}"
+        text += "".join(f", {name} {value:.6g}" for name, value in _list_middle(score))
     yield text + ("; computed from predictions and labels" if score.computed else "; as the programs say it")
+    if score.seed_sensitive:
+        yield "         → a seed-sensitive claim: other seeds of the same program do not reach it"
     if score.rank_claimed is not None and score.rank_judged is not None:
         change = "the same" if score.rank_claimed == score.rank_judged else f"{score.rank_judged} by the judge's run"
         yield f"         rank {score.rank_claimed} by the claim, {change}"
+
+
+def _list_middle(score: Score) -> Iterator[tuple[str, float]]:
+    for name, value in (("median", score.median), ("sd", score.sd)):
+        if value is not None:
+            yield name, value
 
 
 def _describe_circumstances(found: Judgement) -> Iterator[str]:

@@ -198,3 +198,21 @@ def test_the_terminal_shows_agreement_beside_that_of_two_seeds():
 def test_numbers_that_json_lacks_are_texts():
     judgement = make_judgement(seconds=float("nan"))
     assert json.loads(format_judgement(judgement))["seconds"] == "nan"
+
+
+def test_a_score_stands_beside_median_and_spread_of_other_seeds_and_a_picked_seed_is_named():
+    spread = {"band": (0.5, 0.9), "seeds": 5, "median": 0.7, "sd": 0.0625}
+    (made,) = make_judgement().scores
+    judgement = make_judgement(scores=(replace(made, claimed=0.95, inside=False, seed_sensitive=True, **spread),))
+    text = describe_judgement(judgement, Path("kept"))
+    assert "5 other seeds: 0.5 … 0.9, median 0.7, sd 0.0625; computed" in text
+    assert "→ a seed-sensitive claim: other seeds of the same program do not reach it" in text
+    kept = json.loads(format_judgement(judgement))["scores"][0]
+    assert (kept["median"], kept["sd"], kept["seed_sensitive"]) == (0.7, 0.0625, True)
+    for code, yes in (("en", "yes"), ("ja", "はい")):
+        lines = pages(judgement, code)[f"judgement.{code}.md"].splitlines()
+        words = load_language(code).texts
+        assert f"- {words['judge.median']}: 0.7" in lines
+        assert f"- {words['judge.seed_sensitive']}: {yes}" in lines
+    honest = make_judgement(scores=(replace(made, seed_sensitive=False, **spread),))
+    assert "seed-sensitive" not in describe_judgement(honest, Path("kept"))

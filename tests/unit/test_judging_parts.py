@@ -276,6 +276,24 @@ def test_where_less_is_better_the_least_is_first():
     assert (score.rank_claimed, score.rank_judged) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("claimed", "better", "sensitive"),
+    [(0.72, "higher", False), (0.95, "higher", True), (0.2, "higher", False), (0.2, "lower", True),
+     (0.95, "lower", False), (0.95, "", True), (0.2, "", True), (0.72, "", False)],
+)  # fmt: skip
+def test_a_claim_that_other_seeds_do_not_reach_is_seed_sensitive(claimed, better, sensitive):
+    fresh = [{"f1": value} for value in (0.70, 0.71, 0.72, 0.74, 0.75)]
+    contest = Contest(metric=Metric("f1", higher_is_better=better == "higher")) if better else Contest()
+    (score,) = score_claim(contest, {"f1": claimed}, {"f1": 0.72}, fresh)
+    assert score.seed_sensitive is sensitive
+    assert (score.median, score.sd) == (0.72, pytest.approx(0.0207, abs=1e-4))
+
+
+def test_without_fresh_seeds_there_is_no_median_and_no_claim_is_seed_sensitive():
+    (score,) = score_claim(Contest(), {"f1": 0.9}, {"f1": 0.7}, [{"f1": 0.7}])
+    assert (score.median, score.sd, score.seed_sensitive) == (None, None, None)
+
+
 def test_a_claim_is_inside_or_outside_of_what_other_seeds_give():
     fresh = [{"f1": value} for value in (0.70, 0.71, 0.72, 0.73, 0.74)]
     inside, outside = (score_claim(Contest(), {"f1": value}, {"f1": 0.72}, fresh)[0] for value in (0.75, 0.95))
