@@ -19,6 +19,10 @@ from reprobox.verdict import RunComparison
 
 _NOBODY = Source("", "")
 _CODE = {"bundle", "image", "sha256"}
+_SCORE = (
+    *("claimed", "judged", "seeds", "median", "sd", "band", "inside", "seed_sensitive", "computed"),
+    *("rank_claimed", "rank_judged"),
+)
 _MOST_ROWS = 40
 _MOST_PARTS = 10
 """Shown of one file; the record has more."""
@@ -107,10 +111,8 @@ class _Page:
         return self._table(("question", "outcome", "answer", "seconds"), rows, numbered=True)
 
     def _list_scores(self) -> Iterator[Facts]:
-        names = ("claimed", "judged", "seeds", "median", "sd", "band", "inside", "seed_sensitive", "computed")
-        names += ("rank_claimed", "rank_judged")
         for index, score in enumerate(self._judgement.scores):
-            cells = ((name, self._score_cell(score, name, f"scores.{index}.{name}")) for name in names)
+            cells = ((name, self._score_cell(score, name, f"scores.{index}.{name}")) for name in _SCORE)
             yield Facts(
                 escape_unprintable(score.metric), _NOBODY, tuple((self.word(name), cell) for name, cell in cells)
             )
