@@ -100,13 +100,13 @@ def find_settings():
     )
 
 
-def hand_over(project, lower, bundle, name, claim=CLAIM, spec="", *, thin=True):
+def hand_over(project, lower, bundle, name, claim=CLAIM, spec="", *, thin=True, **known):
     """Export the project with another program, and with the record of a run that never was."""
     settings = find_settings()
     store = LayerStore(settings.cache)
     run = bundle.parent / "run"
     (honest,) = (project / ".reprobox" / "runs").iterdir()
-    (project / "train.py").write_text(write_program(name))
+    (project / "train.py").write_text(write_program(name, **known))
     before = (project / "spec.yaml").read_text()
     (project / "spec.yaml").write_text(before + spec)
     try:

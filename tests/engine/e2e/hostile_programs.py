@@ -114,6 +114,7 @@ PROGRAMS = {
         attempt('network', lambda: connect(socket.AF_INET, ('192.0.2.1', 80)))
         attempt('metadata', lambda: connect(socket.AF_INET, ('169.254.169.254', 80)))
         attempt('gateway', lambda: connect(socket.AF_INET, ('172.17.0.1', 2375)))
+        attempt('neighbour', lambda: connect(socket.AF_INET, ('NEIGHBOUR', 8765)))
         attempt('network 6', lambda: connect(socket.AF_INET6, ('2001:db8::1', 80)))
         attempt('names', lambda: socket.getaddrinfo('example.com', 80))
         for path in ('docker.sock', 'containerd/containerd.sock', 'podman/podman.sock'):
@@ -239,7 +240,7 @@ COMPLETED = ("shared-memory-bomb", "intruder", "late", "odd-outputs", "owner-mod
 """Those that leave what they should besides."""
 
 
-def write_program(name):
-    """Return the program's text."""
-    text = textwrap.dedent(PROGRAMS[name])
+def write_program(name, neighbour="192.0.2.2"):
+    """Return the program's text; an intruder knows the address of another container."""
+    text = textwrap.dedent(PROGRAMS[name]).replace("NEIGHBOUR", neighbour)
     return text + textwrap.dedent(HONEST) if name in COMPLETED else text

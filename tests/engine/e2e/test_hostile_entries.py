@@ -47,8 +47,8 @@ def lower(project):
 def judge(project, lower, tmp_path):
     """Hand over the program of a name with a claim that is made up, and judge it; nothing is left on the machine."""
 
-    def call(name, *, claim=CLAIM, out=tmp_path / "out", spec=""):
-        bundle = hand_over(project, lower, tmp_path / f"{name}.reprobox", name, claim, spec)
+    def call(name, *, claim=CLAIM, out=tmp_path / "out", spec="", **known):
+        bundle = hand_over(project, lower, tmp_path / f"{name}.reprobox", name, claim, spec, **known)
         began = time.monotonic()
         judged = judge_bundle(bundle, project / choose_contest(name), out, {})
         call.seconds = time.monotonic() - began
@@ -110,10 +110,58 @@ def test_memory_that_looks_like_disk_counts_as_memory(judge):
         assert f"{folder} No space left on device" in log
 
 
-def test_whatever_an_intruder_tries_is_refused(judge, project):
-    done, judgement, run = judge("intruder")
+SERVICE = """
+import socket
+service = socket.create_server(("0.0.0.0", 8765))
+while True:
+    guest, _ = service.accept()
+    guest.sendall(b"come in")
+    guest.close()
+"""
+GUEST = """
+import socket, sys, time
+for _ in range(50):
+    try:
+        print(socket.create_connection((sys.argv[1], 8765), 5).recv(7).decode())
+        break
+    except OSError:
+        time.sleep(0.1)
+"""
+
+
+def start_container(client, code, *arguments):
+    """Start a program in the project's own image, on the engine's network, and return the container's id."""
+    made = client.create_container(
+        "reprobox/hostile:latest", entrypoint=["/opt/venv/bin/python", "-c", code], command=list(arguments)
+    )
+    client.start(made["Id"])
+    return made["Id"]
+
+
+@pytest.fixture
+def neighbour(project):
+    """The address of another container with a service that any container on the engine's network can use."""
+    client = open_client({})
+    service = start_container(client, SERVICE)
+    guests = []
+    try:
+        address = client.inspect_container(service)["NetworkSettings"]["IPAddress"]
+        if not address:
+            pytest.skip("this engine has no network between its containers")
+        guests.append(start_container(client, GUEST, address))
+        client.wait(guests[0], timeout=60)
+        assert client.logs(guests[0]) == b"come in\n"
+        yield address
+    finally:
+        for one in (service, *guests):
+            client.remove_container(one, force=True)
+
+
+def test_whatever_an_intruder_tries_is_refused(judge, project, neighbour):
+    done, judgement, run = judge("intruder", neighbour=neighbour)
     log = (run / "log.txt").read_text()
     assert "DONE" not in log, log
+    assert "refused neighbour Network is unreachable" in log
     assert log.count("refused") > 30
     assert "state 0000000000000000 0000000000000000 1 2" in log
     assert (done.code, judgement["verdict"]) == (0, "IDENTICAL")
