@@ -5,6 +5,7 @@ import queue
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import requests
@@ -114,6 +115,51 @@ GVISOR = {"runtimes": {"runc": "runc", "guard": "/usr/bin/runsc"}, "default_runt
 def fence_in(user_limit=None, info=INFO, **changes):
     fence = replace(FENCE, **changes)
     return run_config(ContainerSpec("demo:1", fence=fence), info, user_limit)["HostConfig"]
+
+
+def test_a_fence_forbids_everything_that_is_not_named_here():
+    fence = replace(FENCE, cpus="0-1", scratch_folders=("/tmp", "/home/reprobox"))
+    mounts = (Mount(Path("/in"), "/input/x", read_only=True), Mount(Path("/out"), "/output", read_only=False))
+    spec = ContainerSpec(
+        "demo@sha256:1", fence=fence, mounts=mounts, user="7:8", capabilities=(), cpus=2, memory=5, shm=6
+    )
+    scratch = "rw,exec,nosuid,nodev,mode=1777,size=2"
+    assert run_config(spec, INFO) == {
+        "Image": "demo@sha256:1",
+        "Hostname": "reprobox",
+        "User": "7:8",
+        "Env": [],
+        "Labels": {},
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "NetworkDisabled": True,
+        "HostConfig": {
+            "NetworkMode": "none",
+            "LogConfig": {"Type": "none", "Config": {}},
+            "SecurityOpt": ["no-new-privileges"],
+            "CapDrop": ["ALL"],
+            "CapAdd": [],
+            "NanoCpus": 2_000_000_000,
+            "CpusetCpus": "0-1",
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/tmp": scratch, "/home/reprobox": scratch},
+            "Memory": 1 << 30,
+            "MemorySwap": 1 << 30,
+            "ShmSize": 1,
+            "PidsLimit": 64,
+            "IpcMode": "private",
+            "Ulimits": [
+                {"Name": "core", "Soft": 0, "Hard": 0},
+                {"Name": "nofile", "Soft": 9, "Hard": 9},
+                {"Name": "fsize", "Soft": 8, "Hard": 8},
+            ],
+            "Mounts": [
+                {"Type": "bind", "Source": "/in", "Target": "/input/x", "ReadOnly": True},
+                {"Type": "bind", "Source": "/out", "Target": "/output", "ReadOnly": False},
+            ],
+            "Init": True,
+        },
+    }
 
 
 def test_a_fence_leaves_the_engine_its_own_list_of_system_calls_unless_it_has_one(tmp_path):

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hostile_entries import (
     assert_odd_outputs_are_harmless,
     choose_contest,
     find_lower,
+    find_settings,
     forget_images,
     hand_over,
     judge_bundle,
@@ -25,6 +27,8 @@ from hostile_entries import (
 )
 from program import call_program
 from somebody import Somebody
+
+from reprobox.layers.store import LayerStore
 
 pytestmark = pytest.mark.network
 
@@ -237,6 +241,32 @@ def test_numbers_that_are_none_are_no_scores(judge):
 def test_an_entry_that_asks_for_more_than_the_machine_has_gets_what_there_is(judge):
     done, judgement, _ = judge("greedy-for-processors", spec="resources: {cpus: 512, memory: 900g, shm: 900g}\n")
     assert (done.code, judgement["verdict"]) == (0, "IDENTICAL"), done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_a_base_with_something_more_in_it_is_found_by_making_the_image_anew(project, lower, tmp_path):
+    """All that the bundle says of itself fits together: only who makes the base from the lock sees that it is another."""
+    store = LayerStore(find_settings().cache)
+    base, *others = lower
+    changed = tmp_path / "base.tar"
+    changed.write_bytes(b"".join(store.read_verified(base)))
+    with tarfile.open(changed, "a") as tar:
+        tar.addfile(tarfile.TarInfo("usr/lib/more.so"))
+    other = store.make(f"test {tmp_path}", base.what, lambda out: out.write(changed.read_bytes()))
+    bundle = hand_over(project, (other, *others), tmp_path / "honest.reprobox", "honest", thin=False)
+    arguments = ("judge", "--contest", project / "contest.yaml", "-o", tmp_path / "out")
+    taken = call_program(*arguments, bundle, check=False)
+    assert taken.code == 0, taken.stdout + taken.stderr
+    assert "base and packages are as the entrant packed them" in taken.stdout
+    refused = call_program(*arguments, "--rebuild", bundle, check=False)
+    assert refused.code == 8, refused.stdout + refused.stderr
+    assert (
+        f"made anew from its spec, lock and source, its image is another one: {base.what!r} differs" in refused.stderr
+    )
+    assert not (tmp_path / "out" / "honest" / "judgement.json").exists()
+    store.evict(other)
+    forget_images({})
+    shutil.rmtree(tmp_path)
 
 
 def test_what_the_sandbox_itself_lacks_is_no_fault_of_the_entry(project, lower, tmp_path):

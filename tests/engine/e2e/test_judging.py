@@ -82,6 +82,7 @@ def entry(tmp_path_factory):
     folder = make_entry(root / "forest", "rehearsal")
     verified = call_program("verify", "--json", "--runs", "2", folder, timeout=900).json
     assert verified["verdict"] == "IDENTICAL"
+    call_program("report", "--format", "json,md,html", folder)
     bundle = root / "rehearsal.reprobox"
     exported = call_program("export", "--json", "-o", bundle, folder).json
     assert exported["claim"] in {row["run"] for row in verified["runs"]}
@@ -129,6 +130,12 @@ def test_an_honest_entry_is_identical_on_another_machine_without_network(entry, 
     assert statement["predicate"]["result"] == "PASSED"
     subjects = {one["name"] for one in statement["subject"]}
     assert subjects == {"rehearsal", "data.npz", "model.npy", "metrics.json", "predictions.csv"}
+    kept = tmp_path / "out" / "rehearsal"
+    assert any("keeps the rules of `reprobox report --check`" in note for note in found["notes"])
+    assert not any("is not of the claimed run" in note for note in found["notes"])
+    assert [path.name for path in (kept / "bundle" / "reprobox" / "report").iterdir()] == ["report.json"]
+    assert {path.name for path in kept.glob("entrant-report.*")} == {"entrant-report.en.html", "entrant-report.ja.html"}
+    assert liar.read_members(bundle)["reprobox/report/report.ja.html"].startswith(b"<!DOCTYPE html>")
 
 
 def test_exporting_twice_gives_the_same_bytes_and_an_interrupted_export_goes_on(entry, tmp_path):
@@ -157,6 +164,22 @@ def test_plain_engines_load_the_bundle_as_the_same_image(entry, tmp_path, daemon
     inspected = call_program("inspect", "--json", "--check", packed).json
     assert inspected["manifest"]["image_digest"] == digest
     assert inspected["digest"] == call_program("inspect", "--json", bundle).json["digest"]
+
+
+@pytest.mark.long
+def test_docker_podman_and_skopeo_open_the_file_itself(entry, daemons, podman, skopeo):
+    folder, bundle = entry
+    digest = call_program("build", "--json", folder).json["image_digest"]
+    layers = [one["diff_id"] for one in call_program("inspect", "--json", bundle).json["manifest"]["layers"]]
+    daemon, engine = daemons(OTHER)
+    argv = ["docker", "--host", daemon.host, "load", "-i", str(bundle)]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=300).stdout
+    assert "Loaded image: reprobox/rehearsal:latest" in said
+    assert list(engine.find_image("reprobox/rehearsal:latest").diff_ids) == layers
+    assert "reprobox/rehearsal:latest" in podman("load", "-i", str(bundle))
+    assert f"sha256:{json.loads(podman('image', 'inspect', 'reprobox/rehearsal:latest'))[0]['Id']}" == digest
+    for kind in ("docker-archive", "oci-archive"):
+        assert json.loads(skopeo("inspect", f"{kind}:{bundle}"))["Layers"] == layers
 
 
 def test_swapped_predictions_are_not_the_shipped_models(entry, judge, tmp_path):
