@@ -245,7 +245,7 @@ def test_an_entry_that_asks_for_more_than_the_machine_has_gets_what_there_is(jud
 
 @pytest.mark.long
 def test_a_base_with_something_more_in_it_is_found_by_making_the_image_anew(project, lower, tmp_path):
-    """All that the bundle says of itself fits together: only who makes the base from the lock sees that it is another."""
+    """All that the bundle says of itself fits together: only who makes the base anew sees that it is another."""
     store = LayerStore(find_settings().cache)
     base, *others = lower
     changed = tmp_path / "base.tar"
