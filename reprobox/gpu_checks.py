@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from reprobox.engines.base import Fence, Runner
+from reprobox.engines.base import Fence, GpuAccess, Runner
 from reprobox.findings import Finding, Status
 from reprobox.gpus.driver import Driver
 from reprobox.gpus.kernels import FRAMEWORKS, check_kernels, read_kernels
-from reprobox.gpus.need import find_need
+from reprobox.gpus.need import GpuNeed, find_need
 from reprobox.gpus.preflight import TOOLKIT, Surroundings, check_gpus, refuse
-from reprobox.gpus.selection import choose_gpus
+from reprobox.gpus.selection import choose_gpus, narrow_to_allotted
 from reprobox.gpus.toolkit import read_toolkit_version
 from reprobox.lock import ImageBase
 from reprobox.plan import Plan
@@ -35,11 +35,17 @@ class GpuChecks:
 
         To a stranger's image a toolkit with known weaknesses is an obstacle: getting out is what they are good for.
         """
-        base = self.plan.base.env if isinstance(self.plan.base, ImageBase) else ()
-        need = find_need(dict(self.plan.versions), dict(item.split("=", 1) for item in base))
         around = Surroundings(self.driver, self.engine.info(), read_toolkit_version())
-        found = check_gpus(around, self.devices, need)
+        found = check_gpus(around, self.devices, self._find_need(around))
         self._tell(map(_harden, found) if self.fence else found)
+
+    def _find_need(self, around: Surroundings) -> GpuNeed:
+        """Without a container nothing of the base image and no Debian package is there."""
+        plan, versions = self.plan, dict(self.plan.versions)
+        if around.engine is not None and around.engine.gpu_access is GpuAccess.DIRECT:
+            return find_need(versions)
+        base = plan.base.env if isinstance(plan.base, ImageBase) else ()
+        return find_need(versions, dict(item.split("=", 1) for item in base), (one.name for one in plan.system))
 
     def check_kernels(self, image: str) -> None:
         """Ask the frameworks in the image for which GPUs they have kernels; raise ``EngineError``."""
@@ -58,6 +64,12 @@ class GpuChecks:
         for finding in findings:
             if finding.status is Status.WARNING:
                 self.settings.reporter.warn(f"{finding.detail}: {finding.hint}")
+
+
+def narrow(devices: tuple[str, ...], engine: Runner, settings: Settings) -> tuple[str, ...]:
+    """Leave out what the caller was not allotted, where a run sees all that the machine has."""
+    direct = engine.info().gpu_access is GpuAccess.DIRECT
+    return narrow_to_allotted(devices, settings.environ) if direct else devices
 
 
 def _harden(finding: Finding) -> Finding:

@@ -174,6 +174,7 @@ def prepare_run(
     if gpus:
         from reprobox import gpu_checks
 
+        gpus = gpu_checks.narrow(gpus, place.engine, settings)
         checks = gpu_checks.GpuChecks(gpus, driver, place.engine, plan, settings)
         checks.check_machine()
     provided = place.provide(plan, project.folder)

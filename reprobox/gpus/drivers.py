@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from packaging.version import Version
 
 from reprobox.tables import load_table
@@ -23,6 +27,38 @@ def find_shipped_driver(cuda: str) -> str | None:
         if _minor(str(row["cuda"])) == _minor(cuda) and row.get("shipped_linux_driver")
     }
     return releases[min(releases)] if releases else None
+
+
+def is_data_centre_model(name: str) -> bool:
+    """Whether a GPU, as nvidia-smi names it, is one that NVIDIA supports newer CUDAs on older drivers for."""
+    return _has_word(name, "data_centre")
+
+
+def is_consumer_model(name: str) -> bool:
+    """Whether it is one for which NVIDIA never does; of those in between it does for some."""
+    return _has_word(name, "never")
+
+
+def takes_driver(cuda: str, require: str, driver: str) -> bool:
+    """Whether ``cuda``'s compatibility package runs on a driver.
+
+    ``require`` is what NVIDIA's image says of that in its environment, ``brand=tesla,driver>=535,driver<536 …``; where
+    there is none the table is asked, and what the table does not have is let pass.
+    """
+    if require:
+        spans = re.findall(r"driver>=([\d.]+),driver<([\d.]+)", require)
+        return any(Version(low) <= Version(driver) < Version(high) for low, high in spans)
+    branches = _load_forward()["drivers"].get(_minor(cuda))
+    return branches is None or driver.split(".")[0] in branches
+
+
+def _has_word(name: str, words: str) -> bool:
+    return bool(set(re.split(r"[\s-]+", name)) & set(_load_forward()[words]))
+
+
+def _load_forward() -> Mapping[str, Any]:
+    table: Mapping[str, Any] = load_table("compat_cuda_driver")["forward_compatibility"]
+    return table
 
 
 def _minor(cuda: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,16 +12,19 @@ from reprobox.engines.cdi import GPU_KIND
 from reprobox.errors import EngineError
 from reprobox.findings import Finding, Status
 from reprobox.gpus.driver import Driver
-from reprobox.gpus.drivers import find_minimum_driver, find_shipped_driver
+from reprobox.gpus.drivers import (
+    find_minimum_driver,
+    find_shipped_driver,
+    is_consumer_model,
+    is_data_centre_model,
+    takes_driver,
+)
 from reprobox.gpus.need import GpuNeed
 from reprobox.gpus.selection import ALL
 from reprobox.gpus.toolkit import list_weaknesses
 from reprobox.records import Gpu
 
-_DATA_CENTRE = re.compile(r"\b(A|H|B|L|V|P|T|GB|GH)\d{1,4}[A-Z]?\b")
-"""Models for which NVIDIA supports newer CUDAs on older drivers ("forward compatibility")."""
-
-
+_SAY_CUDA = "say `cuda: auto` or a version in the spec, and lock again"
 TOOLKIT = "GPU toolkit"
 """Name of the findings about weaknesses of NVIDIA's container toolkit."""
 
@@ -56,7 +58,8 @@ def check_gpus(around: Surroundings, devices: tuple[str, ...], need: GpuNeed) ->
     driver, engine = around.driver, around.engine
     if not driver.gpus:
         return (Finding("GPU", Status.FAILED, driver.trouble, driver.hint),)
-    found = [*_check_devices(driver.gpus, devices), *_check_driver(driver, need), *_check_build(need)]
+    access = engine.gpu_access if engine else None
+    found = [*_check_devices(driver.gpus, devices), *_check_driver(driver, need), *_check_build(need, access)]
     if engine is not None:
         found += _check_engine(engine, Status.FAILED)
         found += _check_names(engine, devices)
@@ -93,11 +96,7 @@ def _check_driver(driver: Driver, need: GpuNeed) -> Iterator[Finding]:
     if least is None or not _is_version(driver.version):
         return
     if Version(driver.version) < Version(least):
-        hint = "update the driver, or choose an older `cuda` in the spec and lock again"
-        if any(_DATA_CENTRE.search(gpu.name) for gpu in driver.gpus):
-            hint += f"; this model also takes NVIDIA's package cuda-compat-{need.cuda.replace('.', '-')} in the image"
-        detail = f"driver {driver.version} is too old for CUDA {need.cuda}, which needs {least} or newer"
-        yield Finding("GPU driver", Status.FAILED, detail, hint)
+        yield _judge_old_driver(driver, need, least)
     elif shipped is not None and Version(driver.version) < Version(shipped):
         detail = (
             f"driver {driver.version} runs CUDA {need.cuda} by minor-version compatibility: what is compiled at run"
@@ -106,10 +105,47 @@ def _check_driver(driver: Driver, need: GpuNeed) -> Iterator[Finding]:
         yield Finding("GPU driver", Status.WARNING, detail, f"update the driver to {shipped} if it does")
 
 
-def _check_build(need: GpuNeed) -> Iterator[Finding]:
-    if need.without and not need.cuda:
+def _judge_old_driver(driver: Driver, need: GpuNeed, least: str) -> Finding:
+    """An older branch will do where the image has NVIDIA's compatibility package and the GPU is a model for it."""
+    package = f"cuda-compat-{need.cuda.replace('.', '-')}"
+    if _is_forward_compatible(driver, need):
+        detail = (
+            f"driver {driver.version} is older than CUDA {need.cuda} needs, and {package} in the image stands in for"
+            " the rest: NVIDIA supports that on data-centre models and some RTX ones"
+        )
+        return Finding("GPU driver", Status.WARNING, detail, f"update the driver to {least} or newer if it fails")
+    hint = "update the driver, or choose an older `cuda` in the spec and lock again"
+    if need.compat is None and any(is_data_centre_model(gpu.name) for gpu in driver.gpus):
+        hint += f"; this model also takes an image of NVIDIA's as base, which has {package} (`reprobox compat images`)"
+    detail = f"driver {driver.version} is too old for CUDA {need.cuda}, which needs {least} or newer"
+    return Finding("GPU driver", Status.FAILED, detail, hint)
+
+
+def _is_forward_compatible(driver: Driver, need: GpuNeed) -> bool:
+    compat = need.compat
+    if compat is None or compat.cuda.split(".")[0] != need.cuda.split(".")[0]:
+        return False
+    if any(is_consumer_model(gpu.name) for gpu in driver.gpus):
+        return False
+    return takes_driver(compat.cuda, compat.require, driver.version)
+
+
+def _check_build(need: GpuNeed, access: GpuAccess | None) -> Iterator[Finding]:
+    """Say which frameworks would stay on the CPU; with CUDA in the image something else may be what uses the GPU."""
+    if need.without:
         detail = f"{' and '.join(need.without)} in this image is a build for the CPU: no GPU would be used"
-        yield Finding("image", Status.FAILED, detail, "say `cuda: auto` or a version in the spec, and lock again")
+        status = Status.WARNING if need.cuda else Status.FAILED
+        yield Finding("image", status, f"{detail} by it" if need.cuda else detail, _SAY_CUDA)
+    if need.bare:
+        detail = f"{' and '.join(need.bare)} loads a CUDA that this image does not bring: no GPU would be used by it"
+        # Without a container the machine's own libraries may be there.
+        direct = access is GpuAccess.DIRECT
+        yield Finding(
+            "image",
+            Status.WARNING if need.cuda or direct else Status.FAILED,
+            detail,
+            f"{_SAY_CUDA}; or take an image of NVIDIA's as base (`reprobox compat images`)",
+        )
 
 
 def _check_engine(engine: EngineInfo, severity: Status) -> Iterator[Finding]:
@@ -137,7 +173,9 @@ def _check_names(engine: EngineInfo, devices: tuple[str, ...]) -> Iterator[Findi
 
 
 def _check_toolkit(version: str, engine: EngineInfo) -> Iterator[Finding]:
-    weaknesses = list_weaknesses(version, engine.gpu_access) if version else ()
+    """A run without a container does not go through it."""
+    seen = version and engine.gpu_access is not GpuAccess.DIRECT
+    weaknesses = list_weaknesses(version, engine.gpu_access) if seen else ()
     if weaknesses:
         names = ", ".join(one.cve for one in weaknesses)
         newest = max((one.fixed for one in weaknesses), key=Version)

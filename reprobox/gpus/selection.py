@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from reprobox.errors import UsageError
+from reprobox.errors import EngineError, UsageError
 from reprobox.records import Gpu
 
 ALL = ("all",)
@@ -44,6 +44,26 @@ def parse_selection(text: str) -> tuple[str, ...]:
             f"--gpu {text}: cannot be read", hint="write all, none, or numbers and UUIDs as nvidia-smi has them: 0,1"
         )
     return tuple(dict.fromkeys(text.split(",")))
+
+
+def narrow_to_allotted(devices: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Make of all GPUs those that the caller's CUDA_VISIBLE_DEVICES leaves, as a cluster's scheduler sets it.
+
+    Its numbers are taken for nvidia-smi's. Raises EngineError where it leaves none, or cannot be read.
+    """
+    allotted = environ.get("CUDA_VISIBLE_DEVICES")
+    if devices != ALL or allotted is None:
+        return devices
+    try:
+        found = parse_selection(allotted.replace(" ", ""))
+    except UsageError:
+        found = ()
+    if not found:
+        raise EngineError(
+            f"CUDA_VISIBLE_DEVICES is {allotted!r} here, which leaves no GPU",
+            hint="have one allotted, name one (`--gpu 0`), or unset that variable",
+        )
+    return found
 
 
 def choose_gpus(gpus: Sequence[Gpu], devices: tuple[str, ...]) -> tuple[Gpu, ...]:

@@ -11,21 +11,25 @@ from reprobox.errors import EngineError, UsageError
 from reprobox.files import write_atomic
 from reprobox.findings import Status
 from reprobox.gpus.driver import Driver, parse_gpus
-from reprobox.gpus.drivers import find_minimum_driver, find_shipped_driver
+from reprobox.gpus.drivers import find_minimum_driver, find_shipped_driver, is_data_centre_model
 from reprobox.gpus.kernels import check_kernels, read_kernels
-from reprobox.gpus.need import GpuNeed, find_need
+from reprobox.gpus.loaded import find_loaded
+from reprobox.gpus.need import Compat, GpuNeed, find_need
 from reprobox.gpus.preflight import Surroundings, check_gpus, refuse
-from reprobox.gpus.selection import ALL, choose_gpus, parse_selection
+from reprobox.gpus.selection import ALL, choose_gpus, narrow_to_allotted, parse_selection
 from reprobox.gpus.slowdowns import list_slowdowns, parse_slowdowns
 from reprobox.gpus.toolkit import list_weaknesses
 from reprobox.judging.sandbox import make_fence
 from reprobox.judging.terms import Contest
-from reprobox.records import Gpu
+from reprobox.records import Gpu, RuntimeRecord
 from reprobox.spec.model import Resources
 
 H200 = "NVIDIA H200, 580.159.03, 143771, GPU-1f2e3d4c-0000-0000-0000-000000000000"
 HOOKED = replace(FakeEngine().info(), gpu_access=GpuAccess.HOOK)
 FENCE = make_fence(Contest(), Resources(), 2**30, "")(Path("/nowhere"))
+LOCAL = replace(FakeEngine().info(), gpu_access=GpuAccess.DIRECT)
+REQUIRE = "cuda>=13.0 brand=tesla,driver>=535,driver<536 brand=tesla,driver>=550,driver<551"
+"""As NVIDIA's image of CUDA 13.0 says it, shortened."""
 TWO = tuple(Gpu("NVIDIA A100-SXM4-80GB", "535.104.05", 80 << 30, index) for index in range(2))
 
 
@@ -52,6 +56,18 @@ class TestSelection:
         assert choose_gpus(TWO, ("1",)) == TWO[1:]
         assert choose_gpus(TWO, ("0:1",)) == TWO[:1]
         assert choose_gpus(TWO, ("GPU-1f2e",)) == TWO
+
+    def test_all_of_a_caller_that_was_allotted_some_are_those(self):
+        assert narrow_to_allotted(ALL, {}) == ALL
+        assert narrow_to_allotted(ALL, {"CUDA_VISIBLE_DEVICES": "2, 3"}) == ("2", "3")
+        assert narrow_to_allotted(ALL, {"CUDA_VISIBLE_DEVICES": "GPU-1f2e"}) == ("GPU-1f2e",)
+        assert narrow_to_allotted(("0",), {"CUDA_VISIBLE_DEVICES": "2,3"}) == ("0",)
+
+    @pytest.mark.parametrize("allotted", ["", "-1", "NoDevFiles"])
+    def test_a_caller_that_was_allotted_none_is_told(self, allotted):
+        with pytest.raises(EngineError, match="leaves no GPU") as caught:
+            narrow_to_allotted(ALL, {"CUDA_VISIBLE_DEVICES": allotted})
+        assert "--gpu 0" in caught.value.hint
 
 
 class TestDriver:
@@ -98,10 +114,44 @@ class TestNeed:
             ({"jaxlib": "0.12.0", "jax-cuda13-plugin": "0.12.0"}, {}, GpuNeed()),
             ({"jaxlib": "0.12.0"}, {}, GpuNeed("", ("jaxlib 0.12.0",))),
             ({"numpy": "2.4.6"}, {"CUDA_VERSION": "12.8.1"}, GpuNeed("12.8")),
+            ({"tensorflow": "2.21.0"}, {}, GpuNeed(bare=("tensorflow 2.21.0 (for CUDA 12.5)",))),
+            ({"tensorflow": "99.0"}, {}, GpuNeed(bare=("tensorflow 99.0",))),
+            ({"tensorflow": "2.21.0"}, {"CUDA_VERSION": "12.8.1"}, GpuNeed("12.8")),
+            # Another major version's libraries have other names.
+            (
+                {"tensorflow": "2.21.0", "torch": "2.13.0", "nvidia-cuda-runtime": "13.0.96"},
+                {},
+                GpuNeed("13.0", bare=("tensorflow 2.21.0 (for CUDA 12.5)",)),
+            ),
+            (
+                {"numpy": "2.4.6"},
+                {"CUDA_VERSION": "13.0.2", "NVIDIA_REQUIRE_CUDA": REQUIRE},
+                GpuNeed("13.0", compat=Compat("13.0", REQUIRE)),
+            ),
         ],
     )
     def test_it_is_read_from_the_lock(self, versions, environment, need):
         assert find_need(versions, environment) == need
+
+    def test_nvidia_s_compatibility_package_is_seen_among_debian_s(self):
+        assert find_need({}, {}, ["tree", "cuda-compat-13-0"]).compat == Compat("13.0")
+        assert find_need({}, {}, ["cuda-compat"]).compat is None
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("NVIDIA A100-SXM4-80GB", True),
+            ("Tesla V100-PCIE-16GB", True),
+            ("NVIDIA GH200 480GB", True),
+            ("NVIDIA L40S", True),
+            ("NVIDIA T1000", False),
+            ("Quadro P2000", False),
+            ("NVIDIA RTX A2000 12GB", False),
+            ("NVIDIA GeForce RTX 4090", False),
+        ],
+    )
+    def test_models_of_data_centres_are_told_by_their_names(self, name, expected):
+        assert is_data_centre_model(name) is expected
 
     def test_drivers_of_cudas(self):
         assert find_minimum_driver("13.0") == "580"
@@ -111,9 +161,34 @@ class TestNeed:
         assert find_shipped_driver("99.0") is None
 
 
-def check(devices=ALL, cuda="12.8", toolkit="1.18.0", engine=HOOKED, driver="580.95.05", gpus=TWO, without=()):
+class TestLoaded:
+    def find(self, *versions):
+        return find_loaded(RuntimeRecord(tuple({"gpu": {"versions": one}} for one in versions), ()))
+
+    def test_the_libraries_versions_are_named_as_people_do(self):
+        found = self.find({"libcudart": 13000, "libcudnn": 92000}, {"libcudart": 12080, "libcudnn": 8907}, {})
+        assert (found.cuda, found.cudnn) == ("12.8, 13.0", "8.9.7, 9.20.0")
+
+    def test_what_a_stranger_s_program_put_there_is_no_version(self):
+        assert self.find({"libcudart": "13000"}, {"libcudart": -1}, {"libcudart": True}, "x").cuda == ""
+        assert find_loaded(RuntimeRecord(({"gpu": []}, {"gpu": {}}, {}), ())).cudnn == ""
+
+
+def check(
+    devices=ALL,
+    cuda="12.8",
+    toolkit="1.18.0",
+    engine=HOOKED,
+    driver="580.95.05",
+    gpus=TWO,
+    without=(),
+    bare=(),
+    compat=None,
+):
     found = check_gpus(
-        Surroundings(Driver(gpus, driver), engine, toolkit), parse_selection(",".join(devices)), GpuNeed(cuda, without)
+        Surroundings(Driver(gpus, driver), engine, toolkit),
+        parse_selection(",".join(devices)),
+        GpuNeed(cuda, without, bare, compat),
     )
     return [(one.status, one.detail, one.hint) for one in found]
 
@@ -232,6 +307,26 @@ class TestPreflight:
         ((_, _, hint),) = check(cuda="13.0", driver="535.104.05", gpus=(Gpu("NVIDIA GeForce RTX 4090", "535", 1),))
         assert "compat" not in hint
 
+    @pytest.mark.parametrize("compat", [Compat("13.0"), Compat("13.0", REQUIRE)])
+    def test_an_older_driver_will_do_with_nvidia_s_compatibility_package(self, compat):
+        ((status, detail, hint),) = check(cuda="13.0", driver="535.104.05", compat=compat)
+        assert (status, "cuda-compat-13-0 in the image" in detail) == (Status.WARNING, True)
+        assert "update the driver to 580" in hint
+
+    @pytest.mark.parametrize(
+        ("driver", "compat", "model"),
+        [
+            ("525.60.13", Compat("13.0"), "NVIDIA A100-SXM4-80GB"),
+            ("525.60.13", Compat("13.0", REQUIRE), "NVIDIA A100-SXM4-80GB"),
+            ("535.104.05", Compat("13.0", "cuda>=13.0"), "NVIDIA A100-SXM4-80GB"),
+            ("535.104.05", Compat("12.8"), "NVIDIA A100-SXM4-80GB"),
+            ("535.104.05", Compat("13.0"), "NVIDIA GeForce RTX 4090"),
+        ],
+    )
+    def test_it_does_not_help_every_driver_and_model(self, driver, compat, model):
+        ((status, detail, hint),) = check(cuda="13.0", driver=driver, compat=compat, gpus=(Gpu(model, driver, 1),))
+        assert (status, "too old for CUDA 13.0" in detail, "compat" in hint) == (Status.FAILED, True, False)
+
     def test_an_older_driver_of_the_same_family_is_a_warning(self):
         ((status, detail, _),) = check(driver="535.104.05")
         assert status is Status.WARNING
@@ -245,6 +340,25 @@ class TestPreflight:
         ((status, detail, hint),) = check(cuda="", without=("torch 2.13.0+cpu",))
         assert (status, "torch 2.13.0+cpu in this image is a build for the CPU" in detail) == (Status.FAILED, True)
         assert "cuda" in hint
+
+    def test_a_build_for_the_cpu_beside_cuda_is_a_warning(self):
+        ((status, detail, _),) = check(without=("torch 2.13.0+cpu",))
+        assert (status, detail.endswith("no GPU would be used by it")) == (Status.WARNING, True)
+
+    def test_a_tensorflow_whose_cuda_nothing_brings_is_refused(self):
+        ((status, detail, hint),) = check(cuda="", bare=("tensorflow 2.21.0 (for CUDA 12.5)",))
+        assert status is Status.FAILED
+        assert detail.startswith("tensorflow 2.21.0 (for CUDA 12.5) loads a CUDA that this image does not bring")
+        assert "cuda: auto" in hint
+        assert "base" in hint
+
+    @pytest.mark.parametrize("changes", [{"cuda": "13.0"}, {"cuda": "", "engine": LOCAL}])
+    def test_it_is_a_warning_where_something_else_may_have_it(self, changes):
+        assert [one[0] for one in check(bare=("tensorflow 2.21.0",), **changes)] == [Status.WARNING]
+
+    def test_a_toolkit_s_holes_do_not_matter_without_a_container(self):
+        assert check(toolkit="1.16.1", engine=LOCAL) == []
+        assert [one[0] for one in check(toolkit="1.16.1")] == [Status.WARNING]
 
     @pytest.mark.parametrize(
         ("changes", "how"),
@@ -274,4 +388,4 @@ class TestPreflight:
         assert "no GPU 7" in caught.value.message
         assert "too old for CUDA 13.0" in caught.value.message
         assert "cannot hand a GPU" in caught.value.message
-        assert [one.name for one in found if one.status is Status.WARNING] == ["GPU toolkit"]
+        assert [one.name for one in found if one.status is Status.WARNING] == ["image", "GPU toolkit"]

@@ -175,9 +175,12 @@ def _laid_out(image: LocalImage, spec: ContainerSpec, namespaces: tuple[str, ...
 def _show_gpus(gpus: tuple[str, ...]) -> dict[str, str]:
     """Hide the GPUs that a run is not to have: nothing else keeps it from them.
 
+    CUDA counts them from the fastest on unless it is told to count as nvidia-smi does:
     https://docs.nvidia.com/cuda/cuda-c-programming-guide/index.html#env-vars
     """
-    return {} if gpus == ("all",) else {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+    if gpus == ("all",):
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(gpus)}
 
 
 def _pass_output(process: subprocess.Popen[bytes], on_output: Callable[[str, bytes], None]) -> None:

@@ -112,12 +112,24 @@ def test_an_interpreter_that_is_given_is_used_as_it_is(project):
 def test_gpus_are_shown_or_hidden_as_asked_for(project, tmp_path):
     install(tmp_path, "nvidia-smi", SMI)
     environ = {**NOWHERE, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    for gpu, shown, count in (("0", "0", 1), ("none", "", 0)):
-        command = ("--", "sh", "-c", 'echo "<$CUDA_VISIBLE_DEVICES>"')
-        done = call_program("run", "--engine", "local", f"--gpu={gpu}", "--json", project, *command, env=environ).json
-        folder, record = read_run(done)
-        assert (folder / "log.txt").read_text() == f"<{shown}>\n"
+    command = ("--", "sh", "-c", 'echo "<${CUDA_VISIBLE_DEVICES-unset}>" "$CUDA_DEVICE_ORDER"')
+    for gpu, allotted, shown, count in (
+        ("0", {}, "0", 1),
+        ("none", {}, "", 0),
+        ("all", {}, "unset", 1),
+        ("all", {"CUDA_VISIBLE_DEVICES": "0"}, "0", 1),
+    ):
+        argv = ("run", "--engine", "local", f"--gpu={gpu}", "--json", project, *command)
+        folder, record = read_run(call_program(*argv, env={**environ, **allotted}).json)
+        assert (folder / "log.txt").read_text() == f"<{shown}> PCI_BUS_ID\n"
         assert len(record["gpus"]) == count
+
+
+def test_a_caller_that_was_allotted_no_gpu_is_refused(project, tmp_path):
+    install(tmp_path, "nvidia-smi", SMI)
+    environ = {**NOWHERE, "PATH": f"{tmp_path}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": ""}
+    done = call_program("run", "--engine", "local", "--gpu=all", project, env=environ, check=False)
+    assert (done.code, "which leaves no GPU" in done.stderr) == (5, True)
 
 
 @pytest.mark.parametrize(
