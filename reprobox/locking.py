@@ -18,6 +18,7 @@ from reprobox.lock import Lock, Sdist, Wheel, spec_digest, spec_keys
 from reprobox.reporting import show_activity
 from reprobox.resolve.base import BaseRequest, BaseResolution, resolve_base
 from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
+from reprobox.resolve.cuda_brought import check_brought
 from reprobox.resolve.deb_closure import UnknownPackages
 from reprobox.resolve.sdists import SdistResolution, resolve_sdists
 from reprobox.resolve.torch_builds import choose_torch_backend, list_framework_requirements
@@ -52,6 +53,7 @@ def resolve_spec(
     base = _keep_base(kept, keys) or _resolve_base(spec, project, supply, settings, connect, errors)
     try:
         packages = _keep_packages(kept, keys, base) or _resolve_packages(spec, project, supply, settings, base, kept)
+        _check_cuda(spec, packages.wheels, base)
     except LockError as exc:
         errors.append(exc)
     if errors:
@@ -138,12 +140,19 @@ def _resolve_packages(
         )
         try:
             wheels = resolve_wheels(request, settings.reporter.warn)
-            check_cuda(wheels, cuda)
         except LockError as exc:
             errors.append(exc)
     if errors:
         raise join_lock_errors(errors) from errors[0]
     return _Packages(wheels, built.sdists)
+
+
+def _check_cuda(spec: Spec, wheels: tuple[Wheel, ...], base: BaseResolution) -> None:
+    """Also where the packages stay as they were, since the base may have brought it."""
+    cuda = choose_cuda(spec.frameworks, spec.cuda, spec.compat)
+    check_cuda(wheels, cuda)
+    if not spec.compat:  # which says what is known better
+        check_brought(spec.frameworks, wheels, cuda, base.base)
 
 
 def _resolve_sdists(

@@ -81,6 +81,17 @@ def find_tested_tensorflow(version: str) -> tuple[str, str] | None:
     return (str(release["tested"]["cuda"]), str(release["tested"]["cudnn"])) if release else None
 
 
+def list_tensorflows_with_cuda(major: str) -> tuple[str, ...]:
+    """Return the oldest TensorFlows whose extra brings a CUDA of this major version, or else of the nearest."""
+    found: dict[str, dict[tuple[int, ...], Version]] = {}
+    for version, release in sorted(_index_releases("tensorflow").items()):
+        if (release.get("and_cuda_extra") or {}).get("pin") in ("exact", "range"):
+            brought = str(release["tested"]["cuda"]).split(".")[0]
+            found.setdefault(brought, {})[version.release[:2]] = version
+    nearest = min(found, key=lambda one: abs(int(one) - int(major)))
+    return tuple(str(version) for version in found[nearest].values())[:_SHOWN]
+
+
 def list_releases_for(name: str, cuda: str) -> tuple[str, ...]:
     """Return the newest torch, or tensorflow, of each minor version that goes with a CUDA "12.4", newest last."""
     goes_with = _tensorflow_goes_with if name == "tensorflow" else _torch_goes_with

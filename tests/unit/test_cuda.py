@@ -3,9 +3,10 @@
 import pytest
 
 from reprobox.errors import LockError, SpecError
-from reprobox.lock import Wheel
+from reprobox.lock import ArchiveBase, ImageBase, Wheel
 from reprobox.resolve.compat import list_torch_builds, list_torches_for
 from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
+from reprobox.resolve.cuda_brought import check_brought
 from reprobox.resolve.torch_builds import choose_torch_backend, read_build
 from reprobox.spec.load import parse_spec
 from reprobox.spec.model import BuiltFor
@@ -118,6 +119,53 @@ class TestCheck:
         with pytest.raises(LockError, match=said) as caught:
             check_cuda(wheels(**brought), cuda)
         assert (caught.value.about, bool(caught.value.hint)) == ("cuda", True)
+
+
+PLAIN = ArchiveBase("root.tar", "0" * 64)
+NVIDIA = ImageBase("nvidia/cuda:11.8.0-base-ubuntu22.04", "sha256:" + "0" * 64, (), ("CUDA_VERSION=11.8.0", "A=b"))
+
+
+class TestBrought:
+    @pytest.mark.parametrize(
+        ("frameworks", "brought", "cuda", "base"),
+        [
+            ({"torch": "2.13.0"}, {"torch": "2.13.0", "nvidia_cuda_runtime": "13.0.96"}, "13.0", PLAIN),
+            ({"torch": "1.13.1"}, {"torch": "1.13.1+cu116"}, "11.6", PLAIN),  # has it inside
+            ({"jax": "0.10.1"}, {"jax": "0.10.1", "nvidia_cuda_runtime_cu12": "12.9.79"}, "12", PLAIN),
+            ({"numpy": "2.4.6"}, {"numpy": "2.4.6"}, None, PLAIN),
+            ({"tensorflow": "2.13.1"}, {"tensorflow": "2.13.1"}, "11.8", NVIDIA),
+            ({"numpy": "2.4.6"}, {"numpy": "2.4.6"}, "11", NVIDIA),
+        ],
+    )
+    def test_a_package_or_the_base_image_brings_it(self, frameworks, brought, cuda, base):
+        check_brought(frameworks, wheels(**brought), cuda, base)
+
+    @pytest.mark.parametrize(
+        ("frameworks", "cuda", "said", "near"),
+        [
+            ({"jax": "0.10.1"}, "99.9", "jax 0.10.1 has no extra for CUDA 99", 'cuda: "12.9" or cuda: "13.1"'),
+            (
+                {"tensorflow": "2.13.1"},
+                "11.8",
+                "which came with 2.14",
+                "use tensorflow 2.15.1, 2.16.2, 2.17.1, 2.18.1 or 2.19.1, which",
+            ),
+            ({"numpy": "2.4.6"}, "12.8", "no torch, tensorflow or jax", "leave cuda out"),
+            ({"torch": "2.13.0+cpu"}, "12.8", "nothing in this spec brings CUDA 12.8", "leave cuda out"),
+        ],
+    )
+    def test_one_that_nothing_brings_is_refused_with_what_would(self, frameworks, cuda, said, near):
+        with pytest.raises(LockError, match=f"nothing in this spec brings CUDA {cuda}") as caught:
+            check_brought(frameworks, wheels(**frameworks), cuda, PLAIN)
+        assert said in caught.value.message
+        assert near in caught.value.hint
+        assert "`base: {image: …}`" in caught.value.hint
+        assert caught.value.about == "cuda"
+
+    def test_another_than_the_base_image_s_is_refused(self):
+        with pytest.raises(LockError, match=r"the base image brings CUDA 11\.8.* and the spec says 12\.2") as caught:
+            check_brought({"tensorflow": "2.13.1"}, wheels(tensorflow="2.13.1"), "12.2", NVIDIA)
+        assert 'write cuda: "11.8"' in caught.value.hint
 
 
 @pytest.mark.parametrize(
