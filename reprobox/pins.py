@@ -46,6 +46,8 @@ class Gap:
 class Promise:
     """What holds for one kind of computation between two processors that can run a target."""
 
+    id: str
+    """By which the languages of reports have it."""
     what: str
     """The library and its functions, in Markdown."""
     holds: str
@@ -80,7 +82,7 @@ def list_promises(target: str, installed: Mapping[str, str]) -> tuple[Promise, .
     """
     names = {_SAME_PACKAGE.get(name, name) for name in installed}
     return tuple(
-        Promise(entry["what"], entry[target], entry.get("checked", ""))
+        Promise(entry["id"], entry["what"], entry[target], entry.get("checked", ""))
         for entry in load_promises()
         if target and (not entry.get("packages") or names & set(entry["packages"]))
     )

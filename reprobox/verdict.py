@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +12,7 @@ from statistics import median
 
 from reprobox.compare.model import FileComparison, Result, Tolerance
 from reprobox.errors import RunError
-from reprobox.records import RunRecord
+from reprobox.records import Gpu, RunRecord
 
 CONFIDENCE = 0.95
 DIFFERENT = 1
@@ -120,7 +121,7 @@ def find_obstacles(reference: RunRecord, run: RunRecord) -> tuple[Obstacle, ...]
         ("image", "", reference.image_digest, run.image_digest),
         ("seed", "", str(reference.seed), str(run.seed)),
         ("level", "", reference.level, run.level),
-        ("GPU", "", _describe_gpus(reference), _describe_gpus(run)),
+        ("GPU", "", describe_gpus(reference.gpus) or "none", describe_gpus(run.gpus) or "none"),
         *(
             ("input", name, reference.inputs.get(name, "none"), run.inputs.get(name, "none"))
             for name in sorted(reference.inputs.keys() | run.inputs.keys())
@@ -129,10 +130,19 @@ def find_obstacles(reference: RunRecord, run: RunRecord) -> tuple[Obstacle, ...]
     return tuple(Obstacle(kind, _shorten(a), _shorten(b), name) for kind, name, a, b in pairs if a != b)
 
 
-def _describe_gpus(record: RunRecord) -> str:
-    """Name the models and branches of the driver: the same bits are promised where these are the same."""
-    found = dict.fromkeys(f"{gpu.name} with driver {gpu.driver.partition('.')[0]}" for gpu in record.gpus)
-    return " and ".join(found) or "none"
+GPU_PROMISE = "the same bits are promised only on as many GPUs of the same model with the same branch of the driver"
+
+
+def describe_gpus(gpus: Sequence[Gpu]) -> str:
+    """Name how many there are of which model with which branch of the driver; empty: there are none.
+
+    Several add up their parts in another order than one, and a part of one has fewer processors than the whole:
+    https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility
+    """
+    counts = Counter(
+        f"{gpu.name}{' divided (MIG)' if gpu.mig else ''} with driver {gpu.driver.partition('.')[0]}" for gpu in gpus
+    )
+    return " and ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
 
 
 def _shorten(value: str) -> str:

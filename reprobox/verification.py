@@ -14,7 +14,7 @@ from reprobox.outputs import Unread
 from reprobox.pins import Promise
 from reprobox.records import RunRecord
 from reprobox.suspects import RankedSuspect
-from reprobox.verdict import Cost, Judgement, RunComparison, suggest_cheaper
+from reprobox.verdict import GPU_PROMISE, Cost, Judgement, RunComparison, describe_gpus, suggest_cheaper
 
 VERIFY_SCHEMA = 1
 
@@ -99,6 +99,11 @@ class Verification:
     contributions: tuple[tuple[str, Comparison], ...] = ()
     """Run -> how far its contributions agree with those of the run it is compared with, where both have some."""
 
+    @property
+    def gpus(self) -> str:
+        """The GPUs of the runs, for which alone the same bits are promised; empty: they had none."""
+        return describe_gpus(self.rows[0].record.gpus) if self.rows else ""
+
     def to_json(self) -> JsonObject:
         """Return what is kept, and what ``verify --json`` prints; numbers that JSON lacks are texts."""
         record = self.rows[0].record if self.rows else None
@@ -128,6 +133,7 @@ class Verification:
             "cost": _cost_to_json(self.cost, record) if self.cost and record else None,
             "cpu": self.cpu or None,
             "promises": [asdict(one) for one in self.promises],
+            "gpus": {"used": self.gpus, "promise": GPU_PROMISE} if self.gpus else None,
             "contributions": [{"run": run, **asdict(one), "meaning": MEANING} for run, one in self.contributions],
         }
 

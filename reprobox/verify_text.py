@@ -8,7 +8,7 @@ from reprobox.compare.model import Difference, FileComparison, Result
 from reprobox.reporting import format_count
 from reprobox.streams import escape_unprintable
 from reprobox.suspects import RankedSuspect
-from reprobox.verdict import Cost, RunComparison, Verdict, suggest_cheaper
+from reprobox.verdict import GPU_PROMISE, Cost, RunComparison, Verdict, suggest_cheaper
 from reprobox.verification import Row, Verification
 
 _MOST_METRICS = 4
@@ -125,11 +125,13 @@ def _describe_cost(cost: Cost, found: Verification) -> Iterator[str]:
 
 
 def _describe_promises(found: Verification) -> Iterator[str]:
-    """Say what of it holds on another processor, which no run on this one shows."""
+    """Say what of it holds on another processor or GPU, which no run on these shows."""
     if found.promises:
         yield f"promise  on other processors that can run {found.cpu}, with the same image:"
     width = max((len(one.holds) for one in found.promises), default=0)
     yield from (f"         {one.holds:{width}}  {one.what.replace('`', '')}" for one in found.promises)
+    if found.gpus:
+        yield f"promise  {GPU_PROMISE}: {found.gpus}"
 
 
 def _describe_next(found: Verification) -> Iterator[str]:

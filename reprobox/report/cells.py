@@ -74,6 +74,16 @@ def show_origin(value: Any, language: Language) -> str:  # noqa: ANN401
     return language[f"origin.{value}"]
 
 
+def show_promise(value: Any, language: Language) -> str:  # noqa: ANN401
+    """Return which computations a promise is about."""
+    return language.texts.get(f"promise_of.{value}", str(value))
+
+
+def show_holds(value: Any, language: Language) -> str:  # noqa: ANN401
+    """Return what is promised of them."""
+    return language.texts.get(f"holds.{value}", str(value))
+
+
 def show_list(value: Any, _: Language) -> str:  # noqa: ANN401
     """Return a list on one line."""
     return ", ".join(str(one) for one in value)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 
+from reprobox.gpus.loaded import find_loaded
 from reprobox.lock import ArchiveBase, DebianBase, ImageBase, Sdist, Wheel
 from reprobox.report.environment_model import (
     Accelerator,
@@ -72,7 +73,8 @@ def _describe_software(sources: Sources) -> Software:
     files = sorted(python, key=lambda one: (one.name, one.filename))
     debian = (*base.packages, *plan.system) if isinstance(base, DebianBase) else None
     drivers = dict.fromkeys(gpu.driver for gpu in sources.record.gpus if gpu.driver)
-    gpu = ("gpus",) if drivers else ()
+    loaded = find_loaded(sources.record.runtime)
+    gpu = ("gpus", "runtime.processes") if drivers else ()
     keys = ("python", "wheels", "sdists", "system", "base.packages") if debian is not None else ("python", "wheels")
     return Software(
         origin=Origin.MEASURED,
@@ -85,6 +87,8 @@ def _describe_software(sources: Sources) -> Software:
         else tuple(DebianPackage(one.name, one.version, one.architecture, one.sha256) for one in sorted(debian)),
         cuda=_find_version(versions, _CUDA),
         cudnn=_find_version(versions, _CUDNN),
+        cuda_loaded=loaded.cuda or None,
+        cudnn_loaded=loaded.cudnn or None,
         driver=", ".join(drivers) or None,
     )
 
@@ -95,8 +99,20 @@ def _describe_seen_software(sources: Sources) -> Software:
     versions = {version for one in found if isinstance(one, dict) and isinstance(version := one.get("version"), str)}
     drivers = dict.fromkeys(gpu.driver for gpu in sources.record.gpus if gpu.driver)
     trace = sources.run_file.trace("runtime.processes", "gpus", "warnings")
-    python, driver = ", ".join(sorted(versions - {""})) or None, ", ".join(drivers) or None
-    return Software(Origin.MEASURED, trace, python, None, (), None, None, None, driver)
+    loaded = find_loaded(sources.record.runtime)
+    return Software(
+        origin=Origin.MEASURED,
+        trace=trace,
+        python=", ".join(sorted(versions - {""})) or None,
+        c_library=None,
+        packages=(),
+        debian=None,
+        cuda=None,
+        cudnn=None,
+        cuda_loaded=loaded.cuda or None,
+        cudnn_loaded=loaded.cudnn or None,
+        driver=", ".join(drivers) or None,
+    )
 
 
 def _find_version(versions: Mapping[str, str], name: re.Pattern[str]) -> str | None:

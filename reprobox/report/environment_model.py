@@ -53,6 +53,9 @@ class Software:
     cuda: Text | None
     """Of the locked packages; ``None``: none of them brings it."""
     cudnn: Text | None
+    cuda_loaded: Text | None
+    """As the run's processes had it loaded; ``None``: none of them said so."""
+    cudnn_loaded: Text | None
     driver: Text | None
     """Of the GPU that the run was given."""
 
@@ -217,9 +220,35 @@ class ObservedSeeds:
 
 
 @dataclass(frozen=True)
+class PromisedPart:
+    """What holds of one library between two processors."""
+
+    key: Text
+    """By which the languages have it."""
+    what: Text
+    holds: Text
+
+
+@dataclass(frozen=True)
+class Promised:
+    """What the run's level promises of another run, and what it does not."""
+
+    origin: Origin
+    trace: tuple[Trace, ...]
+    level: Text
+    cpu: Text | None
+    """The instruction set that level ``portable`` holds everything to."""
+    parts: tuple[PromisedPart, ...]
+    """At ``portable``, library by library."""
+    gpus: Text | None
+    """Those that the run had: it is promised for no others."""
+
+
+@dataclass(frozen=True)
 class SeedSection:
     """エ: the random seeds."""
 
     declared: DeclaredSeed
     observed: ObservedSeeds
+    promised: Promised
     no_randomness: Statement | None

@@ -9,9 +9,11 @@ from reprobox.report.cells import (
     Reader,
     show_command,
     show_flag,
+    show_holds,
     show_list,
     show_number,
     show_origin,
+    show_promise,
     show_role,
     show_size,
     show_text,
@@ -141,7 +143,8 @@ def lay_out_environment(reader: Reader) -> Iterator[Block]:
     """Yield the blocks of heading ウ."""
     u = "u_environment"
     yield reader.facts("system", f"{u}.system", [(name, show_text) for name in ("image", "kernel", "architecture")])
-    names: tuple[str, ...] = ("python", "c_library", "cuda", "cudnn", "driver")
+    loaded = ("cuda_loaded", "cudnn_loaded") if reader.find(f"{u}.hardware.accelerators_per_node") else ()
+    names: tuple[str, ...] = ("python", "c_library", "cuda", "cudnn", *loaded, "driver")
     yield reader.facts("software", f"{u}.software", [(name, show_text) for name in names])
     yield reader.statement("method", f"{u}.method")
     yield reader.statement("hyperparameters", f"{u}.hyperparameters")
@@ -192,3 +195,15 @@ def lay_out_seeds(reader: Reader) -> Iterator[Block]:
     yield reader.table("observed_switches", "e_seed.observed.switches", columns, "e_seed.observed")
     columns = [(name, show_text) for name in ("kind", "where", "count", "detail")]
     yield reader.table("suspects", "e_seed.observed.suspects", columns, "e_seed.observed")
+    yield from _lay_out_promises(reader)
+
+
+def _lay_out_promises(reader: Reader) -> Iterator[Block]:
+    """Say what another run may be expected to give; at level ``portable`` library by library."""
+    promised, language = reader.find("e_seed.promised"), reader.language
+    lines = [language[f"promise.{promised['level']}"].format(cpu=promised["cpu"])]
+    lines += [language["promise.gpus"].format(gpus=promised["gpus"])] if promised["gpus"] else []
+    yield Paragraphs(language["title.promised"], reader.source("e_seed.promised"), tuple(lines))
+    if promised["parts"]:
+        columns = (("key", show_promise), ("holds", show_holds))
+        yield reader.table("promised_parts", "e_seed.promised.parts", columns, "e_seed.promised")

@@ -9,16 +9,20 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reprobox.pins import list_promises
 from reprobox.report.environment_model import (
     DeclaredSeed,
     ObservedBackend,
     ObservedSeeds,
     ObservedSwitch,
+    Promised,
+    PromisedPart,
     SeedSection,
     SeenSuspect,
 )
 from reprobox.report.sources import Sources
 from reprobox.report.values import Origin
+from reprobox.verdict import describe_gpus
 
 _LONGEST = 300
 _MOST = 200
@@ -30,6 +34,7 @@ def describe_seeds(sources: Sources) -> SeedSection:
     return SeedSection(
         declared=_describe_declared(sources),
         observed=_describe_observed(sources),
+        promised=_describe_promised(sources),
         no_randomness=sources.declared.state("randomness"),
     )
 
@@ -55,6 +60,26 @@ def _describe_observed(sources: Sources) -> ObservedSeeds:
         backends=_merge_backends(seeded)[:_MOST],
         switches=_merge_switches(seeded)[:_MOST],
         suspects=tuple(SeenSuspect(one.kind, one.where, one.count, one.detail) for one in suspects if one.kind),
+    )
+
+
+def _describe_promised(sources: Sources) -> Promised:
+    """It follows from the run's level, its packages and its GPUs."""
+    record = sources.record
+    cpu = str(record.switches.get("cpu", ""))
+    # Without the image's own packages nothing is known of them.
+    found = list_promises(cpu, dict(sources.plan.versions)) if sources.has_lock else ()
+    trace = (
+        *sources.run_file.trace("level", "switches", *(("gpus",) if record.gpus else ())),
+        *(sources.lock_file.trace("wheels") if found else ()),
+    )
+    return Promised(
+        origin=Origin.MEASURED,
+        trace=trace,
+        level=record.level,
+        cpu=cpu or None,
+        parts=tuple(PromisedPart(one.id, one.what, one.holds) for one in found),
+        gpus=describe_gpus(record.gpus) or None,
     )
 
 

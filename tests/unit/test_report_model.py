@@ -19,7 +19,8 @@ from made_report import (
 from reprobox.contributions.model import Contributions, Status
 from reprobox.errors import SpecError
 from reprobox.languages import load_language
-from reprobox.lock import ImageBase
+from reprobox.lock import ImageBase, Wheel
+from reprobox.pins import TARGETS, load_promises
 from reprobox.records import EarlierRun, RuntimeRecord
 from reprobox.report.check import check_report
 from reprobox.report.checklist import ITEMS
@@ -27,10 +28,11 @@ from reprobox.report.json_text import format_report, report_to_json
 from reprobox.report.layout import lay_out
 from reprobox.report.make import make_report
 from reprobox.report.model import Git
-from reprobox.report.render import format_html
+from reprobox.report.render import format_html, format_markdown
 from reprobox.report.sbom import format_sbom
 from reprobox.report.sources import Evidence
 from reprobox.report.values import Answer, Heading, Origin
+from reprobox.spec.model import Level
 from reprobox.statistics import student_quantile
 
 ENGLISH = load_language("en")
@@ -44,6 +46,23 @@ def answer(sources, name):
 
 def to_json(sources):
     return report_to_json(make_report(sources), ENGLISH)
+
+
+def make_gpu_sources(**changes):
+    """A run on two GPUs; what was loaded there is not what the lock has."""
+
+    def lock(spec):
+        wheels = [
+            Wheel(name, version, f"{name}-{version}-py3-none-any.whl", "5" * 64, 1)
+            for name, version in (("nvidia-cuda-runtime", "13.0.96"), ("nvidia-cudnn-cu13", "9.20.0.48"))
+        ]
+        made = make_lock(spec)
+        return replace(made, wheels=tuple(sorted((*made.wheels, *wheels))))
+
+    sources = make_sources(lock=lock, **changes)
+    gpu = {"used": True, "versions": {"libcudart": 13000, "libcudnn": 92100}}
+    process = make_process("train", gpu=gpu)
+    return change_record(sources, gpus=(GPU, GPU), runtime=RuntimeRecord((process,), ()))
 
 
 def test_a_project_with_everything_lacks_nothing():
@@ -219,6 +238,31 @@ class TestEnvironment:
         hardware = to_json(change_record(make_sources(), gpus=(GPU, GPU)))["u_environment"]["hardware"]
         assert (hardware["accelerators_per_node"], hardware["accelerator_model_name"]) == (2, "A GPU")
         assert to_json(make_sources())["u_environment"]["hardware"]["accelerators_per_node"] == 0
+
+    @pytest.mark.parametrize("digest", ["sha256:" + "1" * 64, "local:" + "1" * 64])
+    def test_the_cuda_and_the_cudnn_are_those_of_the_lock_and_those_that_were_loaded(self, digest):
+        sources = change_record(make_gpu_sources(), image_digest=digest)
+        software = to_json(sources)["u_environment"]["software"]
+        locked = ("13.0.96", "9.20.0.48") if sources.has_lock else (None, None)
+        assert (software["cuda"], software["cudnn"]) == locked
+        assert (software["cuda_loaded"], software["cudnn_loaded"]) == ("13.0", "9.21.0")
+        keys = {trace["key"] for trace in software["trace"]}
+        assert {"gpus", "runtime.processes"} <= keys
+        assert check_report(to_json(sources)) == ()
+
+    @pytest.mark.parametrize(
+        ("code", "labels"),
+        [
+            ("en", ("CUDA, as the run had it loaded", "cuDNN, as the run had it loaded")),
+            ("ja", ("CUDA(実行時に読み込まれた版)", "cuDNN(実行時に読み込まれた版)")),
+        ],
+    )
+    def test_every_language_names_them(self, code, labels):
+        language = load_language(code)
+        written = format_markdown(lay_out(make_report(make_gpu_sources()), language), language)
+        assert f"- {labels[0]}: 13.0\n- {labels[1]}: 9.21.0\n" in written
+        on_a_cpu = format_markdown(lay_out(make_report(make_sources()), language), language)
+        assert labels[0] not in on_a_cpu
 
     def test_the_memory_that_a_gpu_run_needs_is_not_made_up(self):
         assert answer(make_sources(), "disk")[1].endswith("the run had no GPU")
@@ -424,3 +468,61 @@ class TestExtras:
     def test_numbers_that_are_none_do_not_enter(self):
         sources = change_record(make_sources(), metrics={"rmse": float("nan"), "mae": 1.0})
         assert to_json(sources)["extra"]["metrics"]["values"] == {"mae": 1.0}
+
+
+class TestPromises:
+    PORTABLE = SPEC.replace("packages: [numpy]", "packages: [numpy]\ndeterminism: {level: portable, cpu: avx2}")
+
+    def write(self, sources, code):
+        language = load_language(code)
+        return format_markdown(lay_out(make_report(sources), language), language)
+
+    @pytest.mark.parametrize(
+        ("code", "said"),
+        [
+            ("en", "of the same model with the same branch of the driver as the run had (2 × A GPU with driver 550)"),
+            ("ja", "同じ機種・同じ台数・同じ系統のドライバ(2 × A GPU with driver 550)の場合に限られる"),
+        ],
+    )
+    def test_after_a_run_on_gpus_it_says_for_which_the_same_bits_are_promised(self, code, said):
+        assert said in self.write(make_gpu_sources(), code)
+        assert "driver 550" not in self.write(make_sources(), code)
+        assert to_json(make_gpu_sources())["e_seed"]["promised"]["gpus"] == "2 × A GPU with driver 550"
+
+    def test_at_portable_it_says_library_by_library_what_is_promised_and_what_is_not(self):
+        sources = make_sources(spec_text=self.PORTABLE)
+        promised = to_json(sources)["e_seed"]["promised"]
+        assert (promised["level"], promised["cpu"]) == ("portable", "avx2")
+        assert {one["key"]: one["holds"] for one in promised["parts"]} == {
+            "python": "same",
+            "numpy": "same",
+            "compiled": "no pin is known",
+            "gpu": "not promised",
+            "arm": "not promised",
+        }
+        assert check_report(to_json(sources)) == ()
+
+    @pytest.mark.parametrize(
+        ("code", "said", "row"),
+        [
+            ("en", "on processors that can run avx2", "| anything on a GPU | not promised |"),
+            ("ja", "avx2 を実行できる CPU の間で", "| GPU 上の計算全般 | 保証なし |"),
+        ],
+    )
+    def test_so_does_every_language(self, code, said, row):
+        written = self.write(make_sources(spec_text=self.PORTABLE), code)
+        assert said in written
+        assert row in written
+
+    def test_of_another_lock_s_packages_nothing_is_promised(self):
+        sources = change_record(make_sources(spec_text=self.PORTABLE), lock_digest="sha256:" + "9" * 64)
+        assert to_json(sources)["e_seed"]["promised"]["parts"] == []
+
+    @pytest.mark.parametrize("code", ["en", "ja"])
+    def test_every_promise_is_in_every_language(self, code):
+        texts = load_language(code).texts
+        entries = load_promises()
+        assert {f"promise_of.{one['id']}" for one in entries} == {key for key in texts if key.startswith("promise_of.")}
+        holds = {f"holds.{one[target]}" for one in entries for target in TARGETS}
+        assert holds == {key for key in texts if key.startswith("holds.")}
+        assert {f"promise.{level}" for level in Level} <= texts.keys()

@@ -81,6 +81,11 @@ def test_another_gpu_or_branch_of_its_driver_is_an_obstacle():
     newer = make_record(gpus=(replace(card, driver="580.95.05"),))
     assert find_obstacles(one, newer) == (Obstacle("GPU", "A100 with driver 535", "A100 with driver 580"),)
     assert find_obstacles(one, make_record()) == (Obstacle("GPU", "A100 with driver 535", "none"),)
+    several = replace(one, gpus=one.gpus * 8)
+    assert find_obstacles(one, several) == (Obstacle("GPU", "A100 with driver 535", "8 × A100 with driver 535"),)
+    divided = replace(one, gpus=(replace(one.gpus[0], mig=True),))
+    (obstacle,) = find_obstacles(one, divided)
+    assert obstacle.other == "A100 divided (MIG) with driver 535"
 
 
 def test_what_was_not_the_same_before_the_run_is_named():

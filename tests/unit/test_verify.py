@@ -18,7 +18,7 @@ from reprobox.lock import ArchiveBase, Lock, PythonTarget
 from reprobox.outputs import Unread
 from reprobox.pins import list_promises
 from reprobox.plan import make_plan
-from reprobox.records import format_record
+from reprobox.records import Gpu, format_record
 from reprobox.run import RunRequest
 from reprobox.spec.load import parse_spec
 from reprobox.verdict import Verdict
@@ -63,7 +63,7 @@ def writing(name, *texts):
 def verify(tmp_path):
     base, python = ArchiveBase("root.tar", "0" * 64), PythonTarget("3.11.2", "/usr/bin/python3.11", "2.36")
 
-    def run(program, spec=COMMAND, engines=1, off=False, trace=False, **settings):
+    def run(program, spec=COMMAND, engines=1, off=False, trace=False, host=None, **settings):
         parsed = parse_spec(SPEC + spec, "spec.yaml", None)
         plan = make_plan(parsed, Lock("1", 1, "", (), base, python, (), ()), ())
         request = RunRequest(
@@ -75,9 +75,9 @@ def verify(tmp_path):
             runs=tmp_path / "runs",
             stages=plan.stages,
             command=(),
-            gpus=(),
+            gpus=("all",) if host else (),
             caller=(1000, 1000),
-            host=HOST,
+            host=host or HOST,
             started=NOW,
             trace=trace,
         )
@@ -124,10 +124,23 @@ def test_at_portable_it_says_what_that_promises_of_other_processors(verify):
     assert lines[-2].startswith("verdict  IDENTICAL")
     kept = done.kept()
     assert (kept["cpu"], len(kept["promises"])) == ("avx2", len(promises))
-    assert kept["promises"][0] == {"what": "Python: `random`, hashes, `math`", "holds": "same", "checked": "test"}
+    assert kept["promises"][0] == {
+        "id": "python",
+        "what": "Python: `random`, hashes, `math`",
+        "holds": "same",
+        "checked": "test",
+    }
     plain = verify(writing("m.json", "{}"))
     assert "promise" not in plain.text
-    assert (plain.found.to_json()["cpu"], plain.found.to_json()["promises"]) == (None, [])
+    assert [plain.found.to_json()[key] for key in ("cpu", "promises", "gpus")] == [None, [], None]
+
+
+def test_after_runs_on_gpus_it_says_for_which_the_same_bits_are_promised(verify):
+    host = replace(HOST, gpus=tuple(Gpu("NVIDIA H200", "580.95.05", 1 << 37, index) for index in range(2)))
+    done = verify(writing("m.json", "{}"), host=host)
+    promise = "the same bits are promised only on as many GPUs of the same model with the same branch of the driver"
+    assert f"promise  {promise}: 2 × NVIDIA H200 with driver 580\nverdict  IDENTICAL" in done.text
+    assert done.kept()["gpus"] == {"used": "2 × NVIDIA H200 with driver 580", "promise": promise}
 
 
 def test_runs_that_differ_are_compared_and_the_place_is_named(verify):
