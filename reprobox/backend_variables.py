@@ -48,8 +48,9 @@ def _is_wanted(when: str, values: Mapping[str, bool | int | str]) -> bool:
 
 
 def _is_installed(entry: Mapping[str, Any], versions: Mapping[str, str]) -> bool:
-    if any(_matches(name, entry.get("unless", ())) for name in versions):
-        return False
+    for name, known in entry.get("beside", {}).items():
+        if name in versions and versions[name] not in SpecifierSet(known, prereleases=True):
+            return False
     wanted = SpecifierSet(entry.get("versions", ""), prereleases=True)
     return any(_matches(name, entry["packages"]) and version in wanted for name, version in versions.items())
 

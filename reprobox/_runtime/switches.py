@@ -114,5 +114,15 @@ def environment_switch(name, wanted, in_time=False):
     return Switch("environment %s" % name, wanted, write, lambda: os.environ.get(name))
 
 
+def nvls_switch():
+    """Return the switch that keeps NCCL from adding up in the NVLink switches, which differs from call to call.
+
+    It reads it for the first communicator, so that it is in time here; what the program's own environment says stands.
+    https://github.com/NVIDIA/nccl/issues/1497
+    """
+    name = "NCCL_NVLS_ENABLE"
+    return environment_switch(name, "0", in_time=name not in os.environ)
+
+
 def _one_line(error):
     return "%s: %s" % (type(error).__name__, " ".join(str(error).split())[:300])

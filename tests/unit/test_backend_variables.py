@@ -48,9 +48,34 @@ def test_xla_gets_only_flags_that_its_version_knows(version, flags):
     assert list_backend_variables({"jax-cuda12-plugin": version}, BITWISE, 32).get("XLA_FLAGS") == flags
 
 
-def test_xla_gets_none_beside_a_tensorflow_that_would_read_them_too():
-    packages = {"jax-cuda12-plugin": "0.12.0", "tensorflow-cpu": "2.21.0"}
-    assert list_backend_variables(packages, BITWISE, 32) == {}
+@pytest.mark.parametrize(
+    ("name", "version", "known"),
+    [
+        ("tensorflow", "2.21.0", True),
+        ("tensorflow-cpu", "2.21.0", True),
+        ("tensorflow", "2.20.0", False),
+        ("tensorflow", "2.22.0", False),
+        ("tf-nightly", "2.21.0.dev1", False),
+        ("tensorflow-datasets", "4.9.9", True),  # reads nothing of it
+    ],
+)
+def test_xla_gets_them_only_beside_a_tensorflow_that_knows_them_too(name, version, known):
+    packages = {"jax-cuda12-plugin": "0.12.0", name: version}
+    flags = list_backend_variables(packages, BITWISE, 32).get("XLA_FLAGS")
+    assert flags == ("--xla_gpu_deterministic_ops=true" if known else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "off"),
+    [
+        ("nvidia-nccl-cu13", "2.27.7", "0"),
+        ("nvidia-nccl-cu12", "2.17.1", "0"),
+        ("nvidia-nccl-cu11", "2.14.3", None),
+    ],
+)
+def test_nccl_does_not_add_up_in_the_switches(name, version, off):
+    assert list_backend_variables({name: version}, BITWISE, 32).get("NCCL_NVLS_ENABLE") == off
+    assert list_backend_variables({name: version}, {**BITWISE, "deterministic_kernels": False}, 32) == {}
 
 
 @pytest.mark.parametrize(("version", "cudnn"), [("1.17.0", "0"), ("1.18.0", None), ("7.8.1", None)])

@@ -5,7 +5,7 @@ https://pytorch.org/docs/stable/notes/randomness.html
 
 import sys
 
-from ..switches import Switch, attribute_switch, environment_switch
+from ..switches import Switch, attribute_switch, environment_switch, nvls_switch
 from ..torch_generators import watch_generators
 from ..wrapping import wrap_everywhere
 
@@ -29,12 +29,14 @@ def list_switches(module, switches):
     """Return the switches that this version has, each under its public name."""
     found = []
     cudnn = getattr(module.backends, "cudnn", None)
+    has_cuda = bool(getattr(getattr(module, "version", None), "cuda", None))
     if switches.get("deterministic_kernels"):
         found.append(_deterministic_algorithms(module))
         found.append(_cudnn_switch(cudnn, "deterministic", True))
+        found.extend([nvls_switch()] if has_cuda else [])
     if "cudnn_benchmark" in switches:
         found.append(_cudnn_switch(cudnn, "benchmark", switches["cudnn_benchmark"]))
-    if "cublas_workspace" in switches and getattr(getattr(module, "version", None), "cuda", None):
+    if "cublas_workspace" in switches and has_cuda:
         # Read when a cuBLAS handle is made, so that it is in time here; the image has it from the start.
         found.append(environment_switch("CUBLAS_WORKSPACE_CONFIG", switches["cublas_workspace"], in_time=True))
     if "tf32" in switches:
