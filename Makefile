@@ -30,7 +30,7 @@ test-long: $(VENV)/.ready ## The tests that `make test` leaves out, because they
 	@scripts/with-engine scripts/test long
 
 test-gpu: $(VENV)/.ready ## On a machine with a GPU and torch, TensorFlow or JAX: five equal runs of each model, and the cost
-	$(BIN)/python -m pytest tests/gpu -m gpu -q -s
+	REPROBOX_GPU_SUITE=1 $(BIN)/python -m pytest tests/gpu -m gpu -q -s
 
 bench: $(VENV)/.ready ## Measure the speed table, both sides in one run
 	@scripts/with-engine $(BIN)/python benchmarks/bench.py

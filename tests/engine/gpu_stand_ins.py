@@ -19,6 +19,17 @@ case "$*" in
 *) echo 'NVIDIA Stand-in, 580.95.05, 1024, GPU-00000000-0000-0000-0000-000000000001, 9.0, [N/A], 0x0' ;;
 esac
 """
+BUSY_SMI = """#!/bin/sh
+case "$*" in
+*counters*)
+    count=$(($(cat "$0.count" 2>/dev/null || echo 1000000) + 2500000))
+    echo "$count" >"$0.count"
+    echo "0, $count, 0, $((count / 10)), 7, 0"
+    ;;
+*) echo 'NVIDIA Stand-in, 580.95.05, 1024, GPU-00000000-0000-0000-0000-000000000001, 9.0, Enabled, 0x4' ;;
+esac
+"""
+"""A divided GPU that is held down by power and heat: its counters grow from one reading to the next."""
 
 
 def install(folder, name, script):

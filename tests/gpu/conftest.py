@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,24 +19,44 @@ SEES = {
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
-def find_python():
-    """A function: framework -> an interpreter by which it sees a GPU; skips where there is none.
+NONE = "no Python here has a {} that sees a GPU: REPROBOX_GPU_PYTHON may name one"
+
+
+@cache
+def search_python(framework):
+    """Return an interpreter by which a framework sees a GPU; None where there is none.
 
     REPROBOX_GPU_PYTHON names one; else the one that runs this and those in PATH are tried.
     """
+    named = os.environ.get("REPROBOX_GPU_PYTHON")
+    for python in [named] if named else dict.fromkeys([sys.executable, shutil.which("python3")]):
+        done = subprocess.run([python, "-c", SEES[framework]], capture_output=True, text=True, check=False, timeout=300)
+        if done.stdout.strip().endswith("True"):
+            return python
+    return None
+
+
+@pytest.fixture(scope="session")
+def find_python():
+    """A function: framework -> an interpreter by which it sees a GPU; skips where there is none."""
 
     def find(framework):
-        named = os.environ.get("REPROBOX_GPU_PYTHON")
-        for python in [named] if named else dict.fromkeys([sys.executable, shutil.which("python3")]):
-            done = subprocess.run(
-                [python, "-c", SEES[framework]], capture_output=True, text=True, check=False, timeout=300
-            )
-            if done.stdout.strip().endswith("True"):
-                return python
-        pytest.skip(f"no Python here has a {framework} that sees a GPU: REPROBOX_GPU_PYTHON may name one")
+        return search_python(framework) or pytest.skip(NONE.format(framework))
 
     return find
+
+
+@pytest.fixture(scope="session")
+def some_python():
+    """An interpreter by which some framework sees a GPU.
+
+    `make test-gpu` says by REPROBOX_GPU_SUITE that it is what was asked for: without one it fails instead of skipping.
+    """
+    found = next(filter(None, map(search_python, SEES)), None)
+    if found is None:
+        none = NONE.format("torch, tensorflow or jax")
+        (pytest.fail if os.environ.get("REPROBOX_GPU_SUITE") else pytest.skip)(none)
+    return found
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """NVIDIA's programs are asked; here they are stand-ins that say what the real ones do."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ class TestDriver:
         (machine.root.parent / "bin" / "nvidia-smi").write_bytes(b"\x7fELF nonsense")
         assert "cannot be run" in machine.read().trouble
 
+    def test_a_program_that_does_not_answer_is_a_gpu_that_hangs(self, machine, monkeypatch):
+        monkeypatch.setattr("reprobox.gpus.driver._TIMEOUT", 0.3)
+        machine.install("nvidia-smi", "exec sleep 60")
+        began = time.monotonic()
+        found = machine.read()
+        assert (found.gpus, found.present) == ((), True)
+        assert (found.trouble, found.hint) == ("nvidia-smi does not answer: a GPU hangs", "restart the machine")
+        assert time.monotonic() - began < 20
+
     def test_a_machine_without_gpu_is_none(self, machine):
         assert machine.read() == Driver((), "", "there is no NVIDIA GPU in this machine", machine.read().hint, False)
 
@@ -102,6 +112,11 @@ class TestSlowdowns:
         assert read_slowdowns() == {}
         machine.install("nvidia-smi", "echo '0, [N/A], [N/A], [N/A], [N/A], [N/A]'")
         assert read_slowdowns() == {0: {}}
+
+    def test_a_program_that_does_not_answer_says_nothing_of_them(self, machine, monkeypatch):
+        monkeypatch.setattr("reprobox.gpus.slowdowns._TIMEOUT", 0.3)
+        machine.install("nvidia-smi", "exec sleep 60")
+        assert read_slowdowns() == {}
 
 
 class TestToolkit:

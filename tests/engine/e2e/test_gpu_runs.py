@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engine_daemons import Daemon
 from engine_packages import why_not
-from gpu_stand_ins import SMI, install, write_cdi
+from gpu_stand_ins import BUSY_SMI, SMI, install, write_cdi
 from program import call_program
 
 pytestmark = pytest.mark.network
@@ -64,6 +64,15 @@ def test_the_gpu_reaches_the_program_and_the_record(project, machine):
     assert "no Python process of this run used a GPU, though it had one" in record["warnings"]
     (process,) = [one for one in record["runtime"]["processes"] if one["role"] == "main"]
     assert process["gpu"] == {"libraries": [], "used": False, "versions": {}}
+
+
+def test_what_the_driver_says_of_parts_and_clocks_is_in_the_record(project, machine, tmp_path):
+    install(tmp_path, "nvidia-smi", BUSY_SMI)
+    environ = {**machine, "PATH": f"{tmp_path}:{machine['PATH']}"}
+    done = call_program("run", "--json", project, "--gpu", "0", env=environ)
+    (gpu,) = json.loads((Path(done.json["run_dir"]) / "run.json").read_text())["gpus"]
+    # What came between the readings, and not what the first one had.
+    assert (gpu["mig"], gpu["slowed"]) == (True, ["power cap for 2.5 s", "heat for 0.2 s"])
 
 
 def test_a_run_without_gpu_has_none(project, machine):

@@ -70,6 +70,7 @@ def train(name, make, shape):
     began = time.monotonic()
     for _ in range(STEPS):
         step()
+    # Reading them waits for the GPU.
     found = numpy.concatenate([weight.numpy().ravel() for weight in model.trainable_variables])
     return found, time.monotonic() - began
 
