@@ -55,6 +55,18 @@ def test_a_forked_child_says_it_of_itself(box):
     assert [record["gpu"]["used"] for record in box.records()] == [False, False]
 
 
+def test_a_pytorch_for_cuda_keeps_nccl_from_adding_up_in_the_switches(torch_box):
+    torch_box.script("""
+import torch
+from reprobox_runtime.backends import torch as backend
+torch.version.cuda = "13.0"
+found = backend.list_switches(torch, {"deterministic_kernels": True, "cublas_workspace": ":4096:8"})
+names = [switch.name for switch in found]
+assert "environment NCCL_NVLS_ENABLE" in names and "environment CUBLAS_WORKSPACE_CONFIG" in names, names
+""")
+    assert "environment NCCL_NVLS_ENABLE" not in torch_box.records()[-1]["switches"]
+
+
 def test_pytorch_says_its_cuda_and_starts_nothing(torch_box):
     torch_box.env["REPROBOX_GPU"] = "1"
     torch_box.script("import torch\ntorch.set_float32_matmul_precision('high')\n")

@@ -111,6 +111,38 @@ class TestJax:
         assert "no global seed" in record["backends"]["jax"]["detail"]
         assert record["switches"]["XLA_FLAGS: xla_gpu_deterministic_ops"]["status"] == "not available"
 
+    # JAX beside a plug-in for CUDA that is nothing but its folder.
+    WITH_GPU = """
+import json, os, sys, tempfile
+from importlib.util import find_spec
+site = tempfile.mkdtemp()
+os.symlink(os.path.dirname(find_spec("jax").origin), os.path.join(site, "jax"))
+os.mkdir(os.path.join(site, "jax_cuda12_plugin"))
+sys.path.insert(0, site)
+import jax
+assert jax.__file__.startswith(site)
+print(json.dumps([jax.config.jax_default_matmul_precision, os.environ.get("NCCL_NVLS_ENABLE")]))
+"""
+
+    def test_on_a_gpu_it_takes_no_tf32_and_nccl_adds_up_nothing_in_switches(self, make_box):
+        box = make_box(SMALL)
+        found, record = _run(box, self.WITH_GPU)
+        assert found == ["float32", "0"]
+        assert _switches(record)["jax_default_matmul_precision"] == ("set", "float32")
+        assert _switches(record)["environment NCCL_NVLS_ENABLE"] == ("set", "0")
+        _, record = _run(box, "import jax; print(1)")
+        assert record["switches"]["jax_default_matmul_precision"]["detail"].startswith("only of use with a GPU")
+        assert "environment NCCL_NVLS_ENABLE" not in record["switches"]
+
+    def test_what_the_spec_s_environment_says_of_them_stands_and_is_told(self, make_box):
+        box = make_box(SMALL)
+        box.env.update(JAX_DEFAULT_MATMUL_PRECISION="tensorfloat32", NCCL_NVLS_ENABLE="1")
+        found, record = _run(box, self.WITH_GPU)
+        assert found == ["tensorfloat32", "1"]
+        for name in ("jax_default_matmul_precision", "environment NCCL_NVLS_ENABLE"):
+            assert record["switches"][name]["status"] == "failed"
+            assert any(name in warning for warning in record["warnings"])
+
     def test_its_older_keys_give_what_they_always_gave(self, make_box):
         code = """
 import jax
