@@ -27,7 +27,7 @@ def _list_versions(runtime: RuntimeRecord, library: str, name: Callable[[int], s
         gpu = process.get("gpu")
         versions = gpu.get("versions") if isinstance(gpu, dict) else None
         number = versions.get(library) if isinstance(versions, dict) else None
-        if type(number) is int and 1000 <= number < 10**7:
+        if isinstance(number, int) and 1000 <= number < 10**7:
             found.add(number)
     return ", ".join(name(number) for number in sorted(found))
 

@@ -53,10 +53,10 @@ def some_python():
     `make test-gpu` says by REPROBOX_GPU_SUITE that it is what was asked for: without one it fails instead of skipping.
     """
     found = next(filter(None, map(search_python, SEES)), None)
-    if found is None:
-        none = NONE.format("torch, tensorflow or jax")
-        (pytest.fail if os.environ.get("REPROBOX_GPU_SUITE") else pytest.skip)(none)
-    return found
+    none = NONE.format("torch, tensorflow or jax")
+    if found is None and os.environ.get("REPROBOX_GPU_SUITE"):
+        pytest.fail(none)
+    return found or pytest.skip(none)
 
 
 @pytest.fixture
