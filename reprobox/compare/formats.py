@@ -20,7 +20,12 @@ _MAGIC = (
     (b"\xff\xd8\xff", "image"),
     (b"GIF8", "image"),
     (b"BM", "image"),
+    (b"II*\0", "image"),
+    (b"MM\0*", "image"),
+    (b"II+\0", "image"),
+    (b"MM\0+", "image"),
 )
+"""The last four are TIFF's, in either order of bytes, the large ones (BigTIFF) too."""
 _BINARY_SUFFIXES = {".safetensors": "safetensors"}
 _PICKLE_SUFFIXES = {".joblib", ".pickle", ".pkl", ".pk", ".p"}
 _TEXT_SUFFIXES = {
@@ -47,6 +52,8 @@ def find_format(file: Opened) -> str:
     for magic, name in _MAGIC:
         if head.startswith(magic) and (magic != b"BM" or suffix == ".bmp"):
             return name
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image"
     if suffix in _PICKLE_SUFFIXES:
         return "packed" if head.startswith(_ZLIB) else "pickle"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):

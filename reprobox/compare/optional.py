@@ -29,7 +29,8 @@ def read_image(file: Opened, pillow: Any) -> Document:  # noqa: ANN401
         width, height = image.size
         if width * height > _MOST_PIXELS:
             raise NotComparable(f"it has {width} × {height} pixels")
-        if getattr(image, "n_frames", 1) > 1:
+        # Not their number: to count a TIFF's, Pillow looks for each among all before it.
+        if getattr(image, "is_animated", False):
             raise NotComparable("it has several pictures in one file")
         data = np.ascontiguousarray(np.asarray(image))
         mode, palette, clear = str(image.mode), image.getpalette(), image.info.get("transparency")

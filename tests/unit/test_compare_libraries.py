@@ -308,9 +308,9 @@ def test_a_vast_table_is_refused(compare, monkeypatch):
     assert "unpacks to" in compare("x.parquet", table(x=A[0]), table(x=B[1])).note
 
 
-def picture(array, **settings):
+def picture(array, kind="png", **settings):
     stream = io.BytesIO()
-    Image.fromarray(array).save(stream, "png", **settings)
+    Image.fromarray(array).save(stream, kind, **settings)
     return stream.getvalue()
 
 
@@ -325,6 +325,34 @@ def test_images_are_compared_by_their_pixels(compare):
     assert (only.part, only.numbers.differing, only.numbers.first) == ("pixels", 1, "[1, 2, 0]")
     found = compare("x.png", picture(PIXELS), picture(PIXELS[:, :, 0]))
     assert "mode" in {item.part for item in found.differences}
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "other"),
+    [
+        ("x.webp", {"kind": "webp", "lossless": True}, {"kind": "webp", "lossless": True, "quality": 0, "method": 0}),
+        ("x.tif", {"kind": "tiff"}, {"kind": "tiff", "compression": "tiff_lzw", "description": "today"}),
+        ("x.tiff", {"kind": "tiff"}, {"kind": "tiff", "big_tiff": True}),
+    ],
+)
+def test_so_are_images_that_several_packings_tell_apart(compare, name, plain, other):
+    pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3)).astype("uint8")
+    assert picture(pixels, **plain) != picture(pixels, **other)
+    assert compare(name, picture(pixels, **plain), picture(pixels, **other)).result is Result.SAME_CONTENT
+    (only,) = compare(name, picture(pixels, **plain), picture(255 - pixels, **other)).differences
+    assert (only.part, only.numbers.differing) == ("pixels", pixels.size)
+
+
+@pytest.mark.parametrize("kind", ["gif", "tiff", "webp"])
+def test_several_pictures_in_one_file_are_refused(compare, kind):
+    pages = [Image.fromarray(PIXELS + step) for step in (0, 9)]
+    one = picture(PIXELS, kind, save_all=True, append_images=pages)
+    assert compare(f"x.{kind}", one, picture(PIXELS, kind)).note == "it has several pictures in one file"
+
+
+def test_a_sound_begins_as_a_webp_does_and_is_compared_by_bytes(compare):
+    head = b"RIFF\x24\0\0\0WAVEfmt "
+    assert "its format is not known" in compare("x.wav", head + b"\0" * 30, head + b"\1" * 30).note
 
 
 def test_what_is_transparent_counts(compare):
