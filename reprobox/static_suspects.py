@@ -63,7 +63,7 @@ def find_hash_orders(sources: Mapping[str, str]) -> tuple[Suspect, ...]:
     """Return where the order of a set, or a number that ``hash`` made of a string, gets into the program's results."""
     return tuple(
         Suspect("hash-order", f"{path}:{node.lineno}", 1, detail)
-        for path, orders in _parse_all(sources)
+        for path, orders in parse_all(sources)
         for node, detail in _list_hash_orders(orders)
     )
 
@@ -72,7 +72,7 @@ def find_clock_seeds(sources: Mapping[str, str]) -> tuple[Suspect, ...]:
     """Return where a seed is made of the time or of a process id."""
     return tuple(
         Suspect("clock-seed", f"{path}:{node.lineno}", 1, f"{name_call(node)}(… {clock}() …)")
-        for path, orders in _parse_all(sources)
+        for path, orders in parse_all(sources)
         for node in ast.walk(orders.tree)
         if isinstance(node, ast.Call) and (clock := _find_clock(node, orders))
     )
@@ -82,7 +82,7 @@ def find_processor_counts(sources: Mapping[str, str]) -> tuple[Suspect, ...]:
     """Return where the program asks how many processors there are, and so depends on the machine."""
     return tuple(
         Suspect("thread-count", f"{path}:{node.lineno}", 1, f"{name_call(node)}()")
-        for path, orders in _parse_all(sources)
+        for path, orders in parse_all(sources)
         for node in ast.walk(orders.tree)
         if isinstance(node, ast.Call) and name_call(node) in _PROCESSOR_COUNTS
     )
@@ -103,7 +103,8 @@ def is_order_settled(source: str, line: int) -> bool:
     return not any(orders.escapes(call) for call in listings)
 
 
-def _parse_all(sources: Mapping[str, str]) -> Iterator[tuple[str, Orders]]:
+def parse_all(sources: Mapping[str, str]) -> Iterator[tuple[str, Orders]]:
+    """Yield path and content of each file that can be parsed."""
     for path in sorted(sources):
         if orders := _parse(sources[path]):
             yield path, orders
@@ -137,16 +138,16 @@ def _list_hash_orders(orders: Orders) -> Iterator[tuple[ast.expr, str]]:
 def _is_hash(node: ast.Call, orders: Orders) -> bool:
     if not (isinstance(node.func, ast.Name) and node.func.id == "hash" and node.args):
         return False
-    return getattr(orders.scope(node), "name", "") != "__hash__" and not _is_number(node.args[0])
+    return getattr(orders.scope(node), "name", "") != "__hash__" and not is_number(node.args[0])
 
 
 def _is_set(node: ast.AST, orders: Orders, names: bool = True) -> bool:
     """Whether an expression is a set of something else than numbers, as far as the text tells."""
     match node:
         case ast.Set():
-            return not all(_is_number(one) for one in node.elts)
+            return not all(is_number(one) for one in node.elts)
         case ast.SetComp():
-            return not _is_number(node.elt)
+            return not is_number(node.elt)
         case ast.Call(func=ast.Name(id="set" | "frozenset"), args=[one]):
             return not _holds_numbers(one)
         case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in _SET_METHODS:
@@ -171,18 +172,19 @@ def _is_empty_set(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and name_call(node) in ("set", "frozenset") and not node.args
 
 
-def _is_number(node: ast.AST) -> bool:
+def is_number(node: ast.AST) -> bool:
+    """Whether an expression can be nothing but a number, as far as its text tells."""
     match node:
         case ast.Constant(value=value):
             return isinstance(value, int | float | complex)
         case ast.Call(func=ast.Name(id=name)):
             return name in _NUMBERS
         case ast.UnaryOp(operand=operand):
-            return _is_number(operand)
+            return is_number(operand)
         case ast.Tuple(elts=elements):
-            return all(_is_number(one) for one in elements)
+            return all(is_number(one) for one in elements)
         case ast.BinOp():
-            return _is_number(node.left) and _is_number(node.right)
+            return is_number(node.left) and is_number(node.right)
     return False
 
 
@@ -192,9 +194,9 @@ def _holds_numbers(node: ast.AST) -> bool:
         case ast.Call(func=ast.Name(id="range")) | ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="int"), *_]):
             return True
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
-            return all(_is_number(one) for one in elements)
+            return all(is_number(one) for one in elements)
         case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
-            return _is_number(element)
+            return is_number(element)
     return False
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from reprobox.records import RunRecord, Suspect
 from reprobox.static_suspects import find_clock_seeds, find_hash_orders, find_processor_counts, is_order_settled
+from reprobox.static_threads import find_shared_sums
 
 _UNSEEDED_LEVELS = ("off",)
 _UNPINNED_LEVELS = ("off", "seeded")
@@ -106,6 +107,8 @@ def _list_static(records: Sequence[RunRecord], sources: Mapping[str, str]) -> It
     """Yield what the source tells, as far as it can matter in these runs."""
     for one in find_clock_seeds(sources):
         yield _explain("clock-seed", Suspect(one.kind, one.where, 0, one.detail))
+    for one in find_shared_sums(sources):
+        yield _explain("shared-sum", Suspect(one.kind, one.where, 0, one.detail))
     if len({record.host.cpus for record in records}) > 1:
         for one in find_processor_counts(sources):
             yield _explain("processor-count", Suspect(one.kind, one.where, 0, one.detail))

@@ -5,6 +5,7 @@ from textwrap import dedent
 import pytest
 
 from reprobox.static_suspects import find_clock_seeds, find_hash_orders, is_order_settled, read_sources
+from reprobox.static_threads import find_shared_sums
 
 SET_LEAKS = [
     "for name in {'a', 'b'}:\n    train(name)",
@@ -154,6 +155,51 @@ def test_a_seed_made_of_the_time_is_found(code):
 )
 def test_a_time_that_seeds_nothing_is_none(code):
     assert find_clock_seeds({"train.py": code}) == ()
+
+
+ADD = "total = 0.0\ndef work(x):\n    global total\n    total += x * 0.1\n"
+SHARED_SUMS = {
+    "with ThreadPoolExecutor(4) as pool:\n    list(pool.map(work, rows))": [4],
+    "pool = concurrent.futures.ThreadPoolExecutor()\nfor x in rows:\n    pool.submit(work, x)": [4],
+    "with ThreadPool(2) as pool:\n    pool.imap_unordered(work, rows)": [4],
+    "threads = [threading.Thread(target=work, args=(x,)) for x in rows]": [4],
+    "for x in rows:\n    Thread(target=work, args=(x,)).start()": [4],
+    # Each is waited for, there is but one, or there are no threads.
+    "for x in rows:\n    t = Thread(target=work, args=(x,))\n    t.start()\n    t.join()": [],
+    "Thread(target=work, args=(1,)).start()": [],
+    "series.map(work)\nlist(map(work, rows))": [],
+    "with Pool(4) as pool:\n    pool.map(work, rows)": [],
+    "with ThreadPoolExecutor(4) as pool:\n    total = sum(pool.map(other, rows))": [],
+}
+
+
+@pytest.mark.parametrize(("code", "lines"), SHARED_SUMS.items())
+def test_threads_that_add_to_one_value_are_found_where_they_do(code, lines):
+    found = find_shared_sums({"train.py": f"{ADD}{code}\n"})
+    assert [(one.kind, one.where) for one in found] == [("completion-order", f"train.py:{line}") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("statement", "count"),
+    [
+        ("self.loss += step(x)", 1),
+        ("self.loss -= step(x)", 1),
+        ("self.done += 1", 0),
+        ("self.done += len(x)", 0),
+        ("loss = 0.0; loss += step(x)", 0),
+        ("self.parts[x] += step(x)", 0),
+    ],
+)
+def test_what_a_method_adds_up_for_all_threads_is_found_and_a_count_is_none(statement, count):
+    code = f"""\
+        class Trainer:
+            def work(self, x):
+                {statement}
+            def run(self, rows):
+                with ThreadPoolExecutor(2) as pool:
+                    list(pool.map(self.work, rows))
+    """
+    assert len(find_shared_sums({"train.py": dedent(code)})) == count
 
 
 @pytest.mark.parametrize("code", ["print 'Python 2'", "(" * 5000, "\0", "x = '\\d'"])

@@ -161,6 +161,15 @@ def test_asking_for_the_number_of_processors_counts_where_that_differs():
     assert rank_suspects([one, other])[0].detail == "number of processors: 2 and 64"
 
 
+def test_threads_that_add_to_one_value_are_named_at_the_line_that_adds():
+    source = (
+        "def work(x):\n    global total\n    total += x\nwith ThreadPoolExecutor() as pool:\n    pool.map(work, rows)\n"
+    )
+    (one,) = rank_suspects(make_runs(), {"train.py": source})
+    assert (one.kind, one.where, one.detail) == ("completion-order", "train.py:3", "threads add to total")
+    assert "order" in one.advice
+
+
 def test_a_kind_that_nobody_knows_is_left_out():
     assert rank_suspects(make_runs(("made-up", "train.py:1", 1, ""))) == ()
 
