@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reprobox.errors import SpecError
-from reprobox.spec.backends import seed_limits
+from reprobox.spec.backends import explain_seed, seed_limits
 from reprobox.spec.load import parse_spec
 from reprobox.spec.model import (
     SAFE_SEED_MAX,
@@ -239,6 +239,13 @@ def test_a_larger_seed_is_taken_exactly_where_the_backend_takes_it(seed, backend
     else:
         with pytest.raises(SpecError):
             parse(lines)
+
+
+@pytest.mark.parametrize("package", ["tensorflow-rocm", "tf-nightly-cpu", "intel-tensorflow", "tf-keras-nightly"])
+def test_tensorflow_under_another_name_takes_no_larger_seed_either(package):
+    with pytest.raises(SpecError, match="too large"):
+        parse(f"seed: {2**31}\nframeworks: {{{package}: 1.0}}")
+    assert explain_seed([package], 2**31) is not None
 
 
 @pytest.mark.parametrize("backend", sorted(seed_limits()))
