@@ -35,6 +35,7 @@ OWNED = {
     "TF_NUM_INTEROP_THREADS": "set determinism.threads instead",
     "TF_DETERMINISTIC_OPS": "set determinism.deterministic_kernels instead",
     "TF_CUDNN_DETERMINISTIC": "set determinism.deterministic_kernels instead",
+    "TF_CUDNN_USE_FRONTEND": "set determinism.deterministic_kernels instead",
     "TORCHINDUCTOR_DETERMINISTIC": "set determinism.deterministic_kernels instead",
     "NVIDIA_TF32_OVERRIDE": "set determinism.tf32 instead",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "set determinism.tf32 instead",

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from .backend_venvs import TENSORFLOW_1 as TENSORFLOW_1_GROUP
+from .backend_venvs import make_group_box
 from .conftest import SEED
 from .venvs import KERAS_2, TENSORFLOW_1
 
@@ -90,6 +92,15 @@ print(json.dumps([float(first[0]), float(second[0])]))
     first, second = _draw(box, code)
     assert (first != second, second) == (True, 0.27722787857055664)
     assert [(one["kind"], one["where"]) for one in box.records()[0]["suspects"]] == [("reseeded", "script.py:4")]
+
+
+@pytest.mark.long
+def test_the_variables_of_cudnn_are_there_before_the_process(runtime_root, tmp_path):
+    box = make_group_box(TENSORFLOW_1_GROUP, runtime_root, tmp_path)
+    assert box.env["TF_CUDNN_DETERMINISTIC"] == "1"
+    box.script("import tensorflow")
+    entry = box.record()["switches"]["environment TF_CUDNN_DETERMINISTIC"]
+    assert (entry["status"], entry["value"]) == ("set", "1")
 
 
 @pytest.mark.long

@@ -83,6 +83,24 @@ def test_chainer_goes_without_cudnn_where_it_has_no_deterministic_algorithm(vers
     assert list_backend_variables({"chainer": version}, BITWISE, 32).get("CHAINER_CUDNN") == cudnn
 
 
+@pytest.mark.parametrize(
+    ("version", "variables"),
+    [
+        ("1.13.2", {}),
+        ("1.14.0", {"TF_CUDNN_DETERMINISTIC": "1"}),
+        ("2.0.4", {"TF_CUDNN_DETERMINISTIC": "1"}),
+        ("2.1.0", {}),
+        ("2.5.3", {"TF_CUDNN_USE_FRONTEND": "1"}),
+        ("2.7.4", {"TF_CUDNN_USE_FRONTEND": "1"}),
+        ("2.8.0", {}),
+    ],
+)
+@pytest.mark.parametrize("package", ["tensorflow", "tensorflow-gpu"])
+def test_tensorflow_gets_the_variables_of_cudnn_that_its_version_reads(package, version, variables):
+    assert list_backend_variables({package: version}, BITWISE, 32) == variables
+    assert list_backend_variables({package: version}, {**BITWISE, "deterministic_kernels": False}, 32) == {}
+
+
 def test_flags_are_joined_and_other_variables_replaced():
     below = {"XLA_FLAGS": "--a=1", "NPROC": "1"}
     merge_variables(below, {"XLA_FLAGS": "--b=2", "NPROC": "2", "NEW": "3"})

@@ -11,7 +11,7 @@ from ..versions import covers
 from ..wrapping import wrap
 
 _VARIABLES = (
-    # Read at the first operation that needs it.
+    # Read at the first operation that needs them; the image has them from the start, for TensorFlow's own packages.
     ("TF_CUDNN_DETERMINISTIC", "1"),
     ("TF_CUDNN_USE_FRONTEND", "1"),
     ("TF_DETERMINISTIC_OPS", "1"),
