@@ -18,6 +18,8 @@ _UNSEEDED_LEVELS = ("off",)
 _UNPINNED_LEVELS = ("off", "seeded")
 _SOURCE_FOLDER = "/work/"
 """Of the image; a process that was started in another folder gives whole paths."""
+_STREAMS_OF_OLD = ("random.", "tf.random.Generator from a state")
+"""How details of older records begin of what was given a stream."""
 _NOT_IN_EVERY_RUN = 12
 """Added where a suspect is not in every run, or not as often: the runs part there at the latest."""
 
@@ -140,7 +142,7 @@ def _choose_cause(total: Suspect, details: Sequence[str], records: Sequence[RunR
 
 def _is_given_a_stream(detail: str) -> bool:
     """Whether the runtime has seeded what the program did not; it cannot do so for ``torch.seed()`` and its like."""
-    return detail.startswith("random.") or ("operating system" not in detail and "determinis" not in detail)
+    return detail.endswith("without a seed") or detail.startswith(_STREAMS_OF_OLD)
 
 
 def _explain(name: str, one: Suspect, more: int = 0) -> RankedSuspect:

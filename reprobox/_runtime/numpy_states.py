@@ -17,7 +17,7 @@ def watch_states(owners, streams):
     original = owners[0].RandomState
     if is_wrapped(original):
         return
-    made = _make_class(original, _give_seed(streams) if _takes_entropy_unseen() else _leave_unseeded)
+    made = _make_class(original, _give_seed(streams) if takes_entropy_unseen() else _leave_unseeded)
     for owner in owners:
         if getattr(owner, "RandomState", None) is original:
             owner.RandomState = made
@@ -26,6 +26,11 @@ def watch_states(owners, streams):
 def is_given_a_seed(frame):
     """Whether entropy that is asked for in ``frame`` will not be used."""
     return frame.f_code is _init_with_seed.__code__
+
+
+def draw_words(streams):
+    """Return a seed of numbers, of the next stream."""
+    return [streams.draw("numpy", 32) for _ in range(_WORDS)]
 
 
 def _make_class(original, init_without_seed):
@@ -61,11 +66,11 @@ def _leave_unseeded(original, state):
 def _give_seed(streams):
     def init(original, state):
         streams.note_unseeded("numpy.random.RandomState() without a seed")
-        words = [streams.draw("numpy", 32) for _ in range(_WORDS)]
-        original.__init__(state, words if streams.active else None)
+        original.__init__(state, draw_words(streams) if streams.active else None)
 
     return init
 
 
-def _takes_entropy_unseen():
+def takes_entropy_unseen():
+    """Whether this NumPy is older than the function that all of them ask since 1.17."""
     return not any(name in sys.modules for name in ("numpy.random.bit_generator", "numpy.random._bit_generator"))

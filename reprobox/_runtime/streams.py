@@ -72,8 +72,11 @@ class Streams(object):
         if pending is not None and pending[2] is not None:
             note_at("unseeded-generator", pending[2], pending[1])
 
-    def note_reseed(self, function, value):
-        """Note that the program seeds a generator otherwise than it had been; call it from the wrapper itself."""
+    def note_reseed(self, function, value, given=False):
+        """Note that the program seeds a generator otherwise than it had been; call it from the wrapper itself.
+
+        ``given``: without a seed it gets a stream, which ``draw`` returns.
+        """
         frame = sys._getframe(2)
         while frame is not None and (frame.f_globals.get("__name__") or "").startswith(_PASSING_ON):
             frame = frame.f_back
@@ -88,7 +91,7 @@ class Streams(object):
         if type(value) is int and value == self._seeder.seed:
             mark_seeded(function)
             return
-        note_seed(function, value)
+        note_seed(function, value, given)
 
 
 def find_caller(frame, path):

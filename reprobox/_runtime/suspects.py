@@ -115,15 +115,17 @@ def note_call(kind, frame, through, detail):
         _notes.calls[(kind, id(frame.f_code), frame.f_lasti)] = (entry, frame.f_code)
 
 
-def note_seed(function, value):
+def note_seed(function, value, given=False):
     """Note that the user's code seeds a generator: where the seed comes from decides what kind of suspect that is.
 
-    ``function`` is the public name of what was called, ``value`` its argument; None means entropy.
+    ``function`` is the public name of what was called, ``value`` its argument; None means entropy, unless the runtime
+    has ``given`` it a stream: then the words are those for generators that are made without a seed.
     """
     try:
         mark_seeded(function)
         if value is None:
-            note("unseeded-generator", "%s() takes its seed from the operating system" % function)
+            words = "without a seed" if given else "takes its seed from the operating system"
+            note("unseeded-generator", "%s() %s" % (function, words))
             return
         source = find_changing_source(value)
         if source:

@@ -21,6 +21,10 @@ def _suspects(box):
     return [f"{one['kind']} {one['where']}" for one in box.records()[0]["suspects"]]
 
 
+def _details(box):
+    return [one["detail"] for one in box.records()[0]["suspects"]]
+
+
 def test_each_generator_has_a_stream_of_its_own_that_repeats(box):
     drawn = _draw(box, "import random\nprint([random.Random().random() for _ in range(3)] + [random.random()])")
     assert len(set(drawn)) == 4
@@ -101,6 +105,7 @@ def test_seeding_from_entropy_is_noted_and_repeats(box):
     )
     assert len({*drawn, RANDOM_32}) == 3
     assert _suspects(box) == ["unseeded-generator script.py:2", "unseeded-generator script.py:4"]
+    assert _details(box) == ["random.seed() without a seed"] * 2
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -157,6 +162,23 @@ print([default_rng().random(), default_rng().random(), RandomState().rand(), flo
             "script.py:2",
             len(drawn) - 1,
         )
+
+    @pytest.mark.parametrize(
+        ("version", "what"), [("1.16.6", "numpy.random.seed()"), ("1.18.5", "a generator of numpy.random")]
+    )
+    def test_the_global_one_seeded_without_a_seed_has_a_stream_too(self, framework_box, version, what):
+        box = framework_box("3.6", f"numpy=={version}")
+        code = """
+import numpy.random
+numpy.random.seed()
+first = numpy.random.rand()
+numpy.random.seed(None)
+print([first, numpy.random.rand()])
+"""
+        assert len({*_draw(box, code), 0.8588892672930397}) == 3
+        assert _details(box) == [f"{what} without a seed"] * 2
+        box.contract = make_contract("off")
+        assert box.script(code) != box.script(code)
 
     def test_at_level_off_they_are_random(self, numpy_box):
         numpy_box.contract = make_contract("off")
@@ -242,6 +264,7 @@ torch.cuda.manual_seed_all(5)
             "unseeded-generator script.py:5",
             "reseeded script.py:6",
         ]
+        assert _details(torch_box)[1] == "torch.seed() takes its seed from the operating system"
 
     def test_loaders_seeding_their_workers_are_no_suspects(self, torch_box):
         code = """
@@ -304,6 +327,7 @@ print(tf.random.get_global_generator().uniform((2,)).numpy().tolist() + made.uni
 """
         assert len(set(_draw(tensorflow_box, code))) == 4
         assert _suspects(tensorflow_box) == ["unseeded-generator script.py:3", "unseeded-generator script.py:4"]
+        assert _details(tensorflow_box) == ["tf.random.Generator without a seed"] * 2
 
     def test_seeding_again_is_noted(self, tensorflow_box):
         code = """

@@ -123,8 +123,15 @@ def test_generators_that_reprobox_gave_a_stream_come_last():
     ("detail", "weights"),
     [
         ("random.Random() without a seed", [18]),
+        ("random.seed() without a seed", [18]),
+        ("numpy.random.seed() without a seed", [18]),
+        ("tf.random.Generator without a seed", [18]),
+        # What the runtime said of those two before.
         ("random.seed() takes its seed from the operating system", [18]),
+        ("tf.random.Generator from a state that is not deterministic", [18]),
+        ("tf.random.Generator takes its seed from the operating system", [92]),
         ("torch.seed() takes its seed from the operating system", [92]),
+        ("cupy.random.seed() takes its seed from the operating system", [92]),
         ("Random ops require a seed to be set when determinism is enabled", [92]),
         ("torch.Generator() without manual_seed(): all of them draw the same", []),
     ],

@@ -5,7 +5,7 @@ https://numpy.org/doc/stable/reference/random/generated/numpy.random.seed.html
 
 import sys
 
-from ..numpy_states import is_given_a_seed, watch_states
+from ..numpy_states import draw_words, is_given_a_seed, takes_entropy_unseen, watch_states
 from ..wrapping import wrap, wrap_everywhere
 
 
@@ -56,8 +56,11 @@ def _make_randbits(original, streams):
 def _make_seed(original, streams):
     def seed(*args, **kwargs):
         value = args[0] if args else kwargs.get("seed")
-        if value is not None:
-            streams.note_reseed("numpy.random.seed", value)
+        # Since 1.17 it asks randbits for a seed that it is not given.
+        if value is not None or takes_entropy_unseen():
+            streams.note_reseed("numpy.random.seed", value, given=True)
+        if value is None and takes_entropy_unseen() and streams.active:
+            return original(draw_words(streams))
         return original(*args, **kwargs)
 
     return seed

@@ -48,7 +48,7 @@ def _make_seed(module, original, streams):
 
     def seed(self, a=None, version=2):
         if self is module._inst:
-            streams.note_reseed("random.seed", a)
+            streams.note_reseed("random.seed", a, given=True)
             a = streams.draw("random", _BITS) if a is None and streams.active else a
         # tempfile takes its names from a generator that nobody is to foresee; copy sets the state of what it makes.
         elif a is None and not is_internal(find_caller(sys._getframe(1), path), but=_TAKES_A_SEED):

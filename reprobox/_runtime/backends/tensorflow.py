@@ -76,8 +76,11 @@ def _make_set_global_seed(original, streams):
 
 def _make_ints(original, streams):
     def non_deterministic_ints(shape, dtype):
-        streams.note_unseeded("tf.random.Generator from a state that is not deterministic")
-        if not streams.active or not all(isinstance(size, int) for size in shape) or len(shape) != 1:
+        if not isinstance(shape, (list, tuple)) or len(shape) != 1 or not isinstance(shape[0], int):
+            streams.note_unseeded("tf.random.Generator takes its seed from the operating system")
+            return original(shape=shape, dtype=dtype)
+        streams.note_unseeded("tf.random.Generator without a seed")
+        if not streams.active:
             return original(shape=shape, dtype=dtype)
         numbers = [streams.draw("tensorflow", 63) for _ in range(shape[0])]
         return sys.modules["tensorflow.python.framework.constant_op"].constant(numbers, dtype=dtype)
