@@ -13,7 +13,7 @@ from .place import read_place
 from .record import Record, cut_arguments
 from .streams import Streams
 from .suspects import note_at, start_notes
-from .switches import apply_switch, describe_flip, find_flip, watch_switch
+from .switches import UNCHANGED, apply_switch, describe_flip, find_flip, watch_switch
 from .watch import finish_watching
 
 
@@ -145,7 +145,7 @@ class Seeder(object):
         overrides = []
         for switch, value in self._set:
             found = find_flip(switch, value)
-            if found is None:
+            if found is UNCHANGED:
                 continue
             overrides.append({"switch": switch.name, "set": value, "found": found})
             self.record.data["switches"][switch.name].update(status="overridden", found=found)

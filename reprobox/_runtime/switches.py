@@ -5,6 +5,9 @@ import os
 from .suspects import note
 from .wrapping import wrap
 
+UNCHANGED = object()
+"""What ``find_flip`` returns where there is nothing to tell: None is the value of a variable that has been deleted."""
+
 
 class Switch(object):
     """A switch under the name its backend's documentation uses.
@@ -22,6 +25,14 @@ class Switch(object):
         self.detail = detail
         self.setters = setters
         self.seen_flipped = False
+        self.given = UNCHANGED
+
+    def note_given(self, value):
+        """The program gives a value of its own where the switch is a default: that one counts."""
+        if str(value).lower() != str(self.wanted).lower():
+            self.given = value
+            self.seen_flipped = True
+            note("switch-flipped", describe_flip(self, value, self.wanted))
 
 
 def apply_switch(switch, version=""):
@@ -45,12 +56,14 @@ def apply_switch(switch, version=""):
 
 
 def find_flip(switch, value):
-    """Return the value in force now where it is another one than ``value``; None when it is not, or cannot be told."""
+    """Return the value in force now where it is another one than ``value``; else, or in doubt, ``UNCHANGED``."""
+    if switch.given is not UNCHANGED or switch.read is None:
+        return switch.given
     try:
-        found = switch.read() if switch.read else None
+        found = switch.read()
     except Exception:
-        return None
-    return found if found != value else None
+        return UNCHANGED
+    return found if found != value else UNCHANGED
 
 
 def watch_switch(switch, value):
@@ -68,10 +81,11 @@ def _make_setter(original):
     watched = []
 
     def setter(*args, **kwargs):
+        before = [find_flip(switch, value) for switch, value in watched]
         result = original(*args, **kwargs)
-        for switch, value in watched:
+        for (switch, value), known in zip(watched, before):
             found = find_flip(switch, value)
-            if found is not None:
+            if found is not UNCHANGED and found != known:
                 switch.seen_flipped = True
                 note("switch-flipped", describe_flip(switch, found, value))
         return result
@@ -82,7 +96,7 @@ def _make_setter(original):
 
 def describe_flip(switch, found, value):
     """Return the words for a switch that the program has changed."""
-    return "%s is %r, no longer %r" % (switch.name, found, value)
+    return "%s is %s, no longer %r" % (switch.name, "not set" if found is None else repr(found), value)
 
 
 def attribute_switch(name, owner, attribute, wanted, setters=()):

@@ -8,9 +8,9 @@ https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/client/s
 
 import sys
 
-from .suspects import USER, find_owner, note
+from .suspects import USER, find_owner
 from .switches import Switch
-from .wrapping import wrap
+from .wrapping import is_wrapped, wrap
 
 _OPS = "tensorflow.python.framework.ops"
 _SEEDING = "tensorflow.python.framework.random_seed"
@@ -46,13 +46,12 @@ def list_session_switches(count):
     name = "tf.compat.v1.Session threads"
     if base is None:
         return [Switch(name, count, None)]
-    found = {"threads": None}
 
     def write(value):
-        found["threads"] = value
-        wrap(base, "__init__", lambda original: _make_session_init(original, found))
+        wrap(base, "__init__", lambda original: _make_session_init(original, switch))
 
-    return [Switch(name, count, write, lambda: found["threads"])]
+    switch = Switch(name, count, write, lambda: count if is_wrapped(base.__init__) else None)
+    return [switch]
 
 
 def _make_graph_init(original, streams):
@@ -94,10 +93,10 @@ def _watch_seed(graph, streams):
     graph.seed = property(known.fget, set_seed, known.fdel, known.__doc__)
 
 
-def _make_session_init(original, found):
+def _make_session_init(original, switch):
     def init(self, target="", graph=None, config=None):
         try:
-            config = _fill_threads(config, found["threads"])
+            config = _fill_threads(config, switch)
         except Exception:
             # Whatever the program has given instead of a configuration, TensorFlow says what is wrong with it.
             pass
@@ -106,7 +105,7 @@ def _make_session_init(original, found):
     return init
 
 
-def _fill_threads(config, count):
+def _fill_threads(config, switch):
     """Return the configuration with the thread setting where the program has none; a note where it has another."""
     if config is None:
         config = _find_default()
@@ -114,9 +113,9 @@ def _fill_threads(config, count):
     filled.CopyFrom(config)
     for field in _FIELDS:
         if not getattr(config, field):
-            setattr(filled, field, count)
-        elif getattr(config, field) != count:
-            note("switch-flipped", "ConfigProto(%s=%d), no longer %d" % (field, getattr(config, field), count))
+            setattr(filled, field, switch.wanted)
+        else:
+            switch.note_given(getattr(config, field))
     return filled
 
 

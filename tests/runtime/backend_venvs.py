@@ -51,6 +51,8 @@ OLD = Group(
 SKLEARN_0 = Group("sklearn0", "3.6", ("numpy==1.18.5", "scipy==1.5.4", "scikit-learn==0.21.3", "joblib==1.1.1"))
 LIGHTGBM_2 = Group("lightgbm2", "3.8", ("numpy==1.18.5", "scipy==1.5.4", "scikit-learn==0.23.2", "lightgbm==2.3.1"))
 CHAINER_1 = Group("chainer1", "3.8", ("numpy==1.18.5", "chainer==1.24.0", "setuptools==59.8.0"))
+CHAINER_1_17 = Group("chainer117", "3.8", ("numpy==1.18.5", "chainer==1.17.0", "setuptools==59.8.0"))
+CHAINER_4 = Group("chainer4", "3.8", ("numpy==1.18.5", "chainer==4.5.0", "protobuf==3.19.6", "setuptools==59.8.0"))
 AESARA = Group("aesara", "3.11", ("aesara==2.9.4", "numpy==1.26.4", "scipy==1.11.4", "setuptools==59.8.0"))
 CUPY = Group("cupy", "3.12", ("cupy-cuda12x==14.2.0",))
 """It can be imported where there is no GPU, and no more."""

@@ -104,9 +104,21 @@ print(before == read(), before)
         assert list(torch_box.record()["switches"]) == ["PYTHONHASHSEED"]
 
     def test_a_users_own_thread_call_does_not_fail_and_is_an_override(self, torch_box):
-        torch_box.script("import torch; torch.set_num_interop_threads(2); torch.set_num_threads(2)")
+        torch_box.script("import torch; torch.set_num_threads(2)")
         overrides = torch_box.record()["overrides"]
         assert overrides == [{"switch": "torch.set_num_threads", "set": 1, "found": 2}]
+
+    def test_a_call_that_pytorch_takes_once_does_not_fail_and_that_it_has_no_effect_is_noted(self, torch_box):
+        code = """
+import torch
+torch.set_num_interop_threads(1)
+torch.set_num_interop_threads(2)
+print(torch.get_num_interop_threads())
+"""
+        assert torch_box.script(code) == ["1"]
+        (suspect,) = torch_box.record()["suspects"]
+        assert (suspect["kind"], suspect["where"]) == ("switch-flipped", "script.py:4")
+        assert suspect["detail"].startswith("torch.set_num_interop_threads(2) has no effect")
 
     @pytest.mark.long
     def test_loader_workers_differ_and_repeat(self, torch_box):

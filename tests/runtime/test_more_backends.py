@@ -4,7 +4,19 @@ import json
 
 import pytest
 
-from .backend_venvs import AESARA, CHAINER_1, CUPY, OLD, PADDLE, SKLEARN_0, SMALL, TORCH, make_group_box
+from .backend_venvs import (
+    AESARA,
+    CHAINER_1,
+    CHAINER_1_17,
+    CHAINER_4,
+    CUPY,
+    OLD,
+    PADDLE,
+    SKLEARN_0,
+    SMALL,
+    TORCH,
+    make_group_box,
+)
 from .conftest import SEED
 from .trace_files import events
 
@@ -46,6 +58,17 @@ print(list(draw()))
         assert numbers == NUMPY_32
         assert record["backends"]["numba"]["seed"] == SEED
         assert _switches(record)["environment NUMBA_NUM_THREADS"] == ("set", "1")
+
+    def test_a_variable_that_the_program_deletes_is_overridden(self, make_box):
+        box = make_box(SMALL)
+        box.script("import numba, os\ndel os.environ['NUMBA_NUM_THREADS']\n")
+        record = box.record()
+        entry = record["switches"]["environment NUMBA_NUM_THREADS"]
+        assert (entry["status"], entry["value"], entry["found"]) == ("overridden", "1", None)
+        assert record["overrides"] == [{"switch": "environment NUMBA_NUM_THREADS", "set": "1", "found": None}]
+        assert "environment NUMBA_NUM_THREADS is not set, no longer '1'" in [
+            one["detail"] for one in record["suspects"]
+        ]
 
     def test_it_is_what_seeding_in_compiled_code_does(self, make_box):
         code = """
@@ -265,6 +288,46 @@ print(json.dumps([seen, os.environ["CHAINER_SEED"], chainer.links.Linear(3, 2).W
         assert _switches(record)["chainer.global_config.autotune"] == ("set", False)
         assert record["warnings"] == []
 
+    @pytest.mark.parametrize(
+        "group", [OLD, pytest.param(CHAINER_4, marks=pytest.mark.long)], ids=lambda group: group.name
+    )
+    def test_a_switch_that_the_program_changes_for_its_thread_is_noted(self, make_box, group):
+        code = """
+import json
+import chainer
+with chainer.using_config("cudnn_deterministic", False):
+    pass
+chainer.config.autotune = True
+with chainer.using_config("train", False):
+    pass
+print(json.dumps([chainer.config.cudnn_deterministic, chainer.global_config.autotune]))
+"""
+        numbers, record = _run(make_box(group), code)
+        assert numbers == [True, False]
+        assert [(one["kind"], one["where"]) for one in record["suspects"]] == [
+            ("switch-flipped", "script.py:4"),
+            ("switch-flipped", "script.py:6"),
+        ]
+        # The first one was over when the program ended.
+        assert record["overrides"] == [{"switch": "chainer.global_config.autotune", "set": False, "found": True}]
+
+    @pytest.mark.long
+    def test_version_4_draws_from_numpy_and_is_deterministic(self, make_box):
+        numbers, record = _run(make_box(CHAINER_4), self.WEIGHTS)
+        assert numbers == CHAINER_32
+        assert _switches(record)["chainer.global_config.cudnn_deterministic"] == ("set", True)
+        assert _switches(record)["chainer.global_config.autotune"] == ("set", False)
+        assert record["warnings"] == []
+
+    @pytest.mark.long
+    def test_version_1_17_goes_without_cudnn(self, make_box):
+        numbers, record = _run(make_box(CHAINER_1_17), self.WEIGHTS)
+        assert numbers == CHAINER_32
+        assert _switches(record)["environment CHAINER_CUDNN"] == ("set", "0")
+        assert record["warnings"] == []
+
+    WEIGHTS = "import chainer.links; print(chainer.links.Linear(3, 2).W.data.ravel().tolist())"
+
     def test_version_1_has_every_convolution_deterministic(self, make_box):
         code = """
 import json
@@ -280,8 +343,7 @@ print(json.dumps([y.creator.deterministic, layer.deterministic]))
         assert record["switches"]["chainer.global_config.autotune"]["detail"].startswith("needs Chainer 3.1")
 
     def test_version_1_draws_from_numpy(self, make_box):
-        code = "import chainer.links; print(chainer.links.Linear(3, 2).W.data.ravel().tolist())"
-        assert _run(make_box(CHAINER_1), code)[0] == CHAINER_32
+        assert _run(make_box(CHAINER_1), self.WEIGHTS)[0] == CHAINER_32
 
 
 class TestCupy:
@@ -351,6 +413,23 @@ print(aesara.function([], RandomStream().uniform(size=(3,)), mode="FAST_COMPILE"
         (first, record), (second, _) = _run(box, code), _run(box, code)
         assert first == second
         assert record["backends"]["pytensor"]["version"] == "aesara 2.9.4"
+
+    def test_so_is_its_seed_in_the_environment_but_not_a_child_s(self, make_box):
+        box = make_box(CUPY)
+        box.script("""
+import cupy, os
+os.environ["CUPY_SEED"] = "32"
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+os.environ["CUPY_SEED"] = "7"
+del os.environ["CHAINER_SEED"]
+""")
+        found = [(one["kind"], one["where"], one["detail"]) for record in box.records() for one in record["suspects"]]
+        assert found == [
+            ("reseeded", "script.py:7", "CUPY_SEED: '7', was '32'"),
+            ("reseeded", "script.py:8", "CHAINER_SEED: deleted, was '32'"),
+        ]
 
 
 class TestMxnet:

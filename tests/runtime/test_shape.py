@@ -79,6 +79,7 @@ WITHOUT_VERSIONS = {
     "PYTHONHASHSEED": "every Python that there is an image of",
     "catboost thread_count": "every version with wheels",
     "lightgbm num_threads": "every version with wheels",
+    "xgboost nthread": "every version with wheels",
 }
 """Switches that ``versions.json`` leaves out -> which versions have them."""
 

@@ -56,7 +56,9 @@ def _check_graphs(box):
     assert len({number for number, _, _ in drawn}) == 1
     assert [threads for _, *threads in drawn] == [[1, 1], [1, 1], [1, 1], [2, 1]]
     record = box.records()[0]
-    assert record["switches"]["tf.compat.v1.Session threads"]["status"] == "set"
+    threads = record["switches"]["tf.compat.v1.Session threads"]
+    assert (threads["status"], threads["value"], threads["found"]) == ("overridden", 1, 2)
+    assert record["overrides"] == [{"switch": "tf.compat.v1.Session threads", "set": 1, "found": 2}]
     assert [one["kind"] for one in record["suspects"]] == ["switch-flipped"]
     assert record["warnings"] == []
     box.contract["seed"] = SEED + 1
@@ -155,3 +157,11 @@ def test_switches_of_other_versions_are_not_available_with_what_stands_in_for_th
     for name in ("TF_DETERMINISTIC_OPS", "TF_CUDNN_USE_FRONTEND"):
         assert (switches[f"environment {name}"]["status"], switches[f"environment {name}"]["value"]) == ("set", "1")
     assert "environment TF_CUDNN_DETERMINISTIC" not in switches
+
+
+@pytest.mark.long
+def test_a_variable_that_the_runtime_has_set_and_the_program_deletes_is_overridden(make_box):
+    box = make_box("2.5.3")
+    box.script("import os, tensorflow\ndel os.environ['TF_CUDNN_USE_FRONTEND']")
+    entry = box.record()["switches"]["environment TF_CUDNN_USE_FRONTEND"]
+    assert (entry["status"], entry["found"]) == ("overridden", None)

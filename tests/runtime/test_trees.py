@@ -1,6 +1,7 @@
 """Real LightGBM, XGBoost and CatBoost: what is set where the program says nothing, and that it has the last word."""
 
 import json
+import os
 
 import pytest
 
@@ -41,6 +42,14 @@ def _switches(record, package):
     }
 
 
+def _check_overrides(record, found, where):
+    """Check which switches the program has overridden with what, and that its line is a suspect then."""
+    assert {one["switch"]: one["found"] for one in record["overrides"]} == found
+    for name, value in found.items():
+        assert (record["switches"][name]["status"], record["switches"][name]["found"]) == ("overridden", value)
+    assert [(one["kind"], one["where"]) for one in record["suspects"]] == ([("switch-flipped", where)] if found else [])
+
+
 class TestLightGBM:
     def test_what_nobody_sets_is_set_for_every_way_of_training(self, make_box):
         code = """
@@ -65,6 +74,24 @@ print(json.dumps([[booster.params.get(name) for name in names] for booster in bo
     def test_a_model_that_counts_the_cores_counts_the_runs_threads(self, make_box):
         code = "import lightgbm; print(lightgbm.LGBMRegressor()._process_n_jobs(None))"
         assert _run(make_box(SMALL), code)[0] == 1
+
+    @pytest.mark.parametrize(
+        ("given", "found"),
+        [
+            ("dict(deterministic=False, nthread=4)", {"lightgbm deterministic": False, "lightgbm num_threads": 4}),
+            ("dict(force_col_wise=True, num_threads=1)", {}),
+            pytest.param("dict(n_jobs=-1)", {}, marks=pytest.mark.long),
+            pytest.param("dict(force_row_wise=False)", {"lightgbm force_row_wise": False}, marks=pytest.mark.long),
+        ],
+    )
+    def test_what_the_program_decides_otherwise_is_overridden(self, make_box, given, found):
+        code = f"""
+import lightgbm
+lightgbm.train(dict(verbose=-1, **{given}), lightgbm.Dataset(data, target), 2)
+print(0)
+"""
+        record = _run(make_box(SMALL), code)[1]
+        _check_overrides(record, found, "script.py:10")
 
     @pytest.mark.parametrize(
         ("given", "expected"),
@@ -128,7 +155,32 @@ print(json.dumps([told, len({digest(model) for model in models})]))
 """
         numbers, record = _run(make_box(SMALL), code)
         assert numbers == [[1, 1, 4, 4, 4], 1]
-        assert _switches(record, "catboost") == {"thread_count": ("set", 1)}
+        _check_overrides(record, {"catboost thread_count": 4}, "script.py:12")
+
+    def test_so_does_cross_validation(self, make_box):
+        code = """
+import os, threading
+import catboost
+def count():
+    return len(os.listdir("/proc/self/task"))
+def fold(**given):
+    given.update(loss_function="RMSE", verbose=False, allow_writing_files=False)
+    most, done = [], threading.Event()
+    def watch():
+        while not done.wait(0.002):
+            most.append(count())
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    catboost.cv(catboost.Pool(data, target), given, iterations=40, fold_count=2)
+    done.set()
+    watcher.join()
+    return max(most)
+print(json.dumps([fold(thread_count=1), fold(thread_count=1), fold(), fold(thread_count=4)]))
+"""
+        numbers, record = _run(make_box(SMALL), code)
+        # The first one starts what stays.
+        assert numbers[1] == numbers[2] < numbers[3]
+        assert record["overrides"] == [{"switch": "catboost thread_count", "set": 1, "found": 4}]
 
 
 class TestXGBoost:
@@ -140,6 +192,38 @@ def fit(n_jobs):
 print(json.dumps([fit(4), fit(4), fit(4), fit(4)]))
 """
         assert len(set(_run(make_box(SMALL), code)[0])) == 1
+
+    THREADS = """
+import os, xgboost
+def count():
+    return len(os.listdir("/proc/self/task"))
+before = count()
+xgboost.train({}, xgboost.DMatrix(data, target), 3)
+print(json.dumps(count() - before + 1))
+"""
+
+    def test_a_model_without_a_thread_count_has_the_runs(self, make_box):
+        box = make_box(SMALL)
+        threads, record = _run(box, self.THREADS)
+        assert (threads, _switches(record, "xgboost")) == (1, {"nthread": ("set", 1)})
+        box.env["OMP_NUM_THREADS"] = "2"
+        box.contract["switches"]["threads"] = 2
+        threads, record = _run(box, self.THREADS)
+        # No more than there are processors.
+        assert threads == min(2, len(os.sched_getaffinity(0)))
+        assert _switches(record, "xgboost") == {"nthread": ("set", 2)}
+
+    @pytest.mark.parametrize(
+        ("training", "found"),
+        [
+            ("xgboost.train({'nthread': 4}, xgboost.DMatrix(data, target), 2)", {"xgboost nthread": 4}),
+            ("xgboost.XGBRegressor(n_estimators=2, n_jobs=2).fit(data, target)", {"xgboost nthread": 2}),
+            ("xgboost.XGBRegressor(n_estimators=2, n_jobs=-1).fit(data, target)", {}),
+        ],
+    )
+    def test_one_that_the_program_gives_is_an_override(self, make_box, training, found):
+        record = _run(make_box(SMALL), f"import xgboost\n{training}\nprint(0)\n")[1]
+        _check_overrides(record, found, "script.py:9")
 
 
 @pytest.mark.parametrize("name", ["xgboost", "catboost", "lightgbm", "sklearn", "scipy", "gymnasium", "pytensor"])

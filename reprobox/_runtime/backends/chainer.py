@@ -6,7 +6,7 @@ https://docs.chainer.org/en/v7.8.1/reference/configuration.html (cudnn_determini
 import os
 import sys
 
-from ..switches import Switch, attribute_switch, environment_switch
+from ..switches import Switch, environment_switch
 
 NOTE = "on the CPU it draws from random and numpy"
 
@@ -27,19 +27,33 @@ def seed(module, seed, event):
 
 def list_switches(module, switches):
     """Return the switches of Chainer 2 to 7, or what stands in for them in Chainer 1."""
-    config = getattr(module, "global_config", None)
     found = []
     if switches.get("deterministic_kernels"):
-        name = "chainer.global_config.cudnn_deterministic"
-        if config is None:
-            found.append(_deterministic_functions(module))
+        if hasattr(module, "global_config"):
+            found.append(_config_switch(module, "chainer.global_config.cudnn_deterministic", True))
         else:
-            # Not chainer.config: that is the importing thread's own.
-            found.append(attribute_switch(name, config, "cudnn_deterministic", True))
+            found.append(_deterministic_functions(module))
     if "cudnn_benchmark" in switches:
-        wanted = switches["cudnn_benchmark"]
-        found.append(attribute_switch("chainer.global_config.autotune", config, "autotune", wanted))
+        found.append(_config_switch(module, "chainer.global_config.autotune", switches["cudnn_benchmark"]))
     return found
+
+
+def _config_switch(chainer, name, wanted):
+    """Set it for every thread; a program sets it for one of its own, with ``chainer.config`` and ``using_config``.
+
+    https://github.com/chainer/chainer/blob/v7.8.1/chainer/configuration.py (LocalConfig)
+    """
+    attribute = name.rpartition(".")[2]
+    config = getattr(chainer, "global_config", None)
+    if not hasattr(config, attribute):
+        return Switch(name, wanted, None)
+    return Switch(
+        name,
+        wanted,
+        lambda value: setattr(config, attribute, value),
+        lambda: getattr(chainer.config, attribute),
+        setters=((type(chainer.config), "__setattr__"),),
+    )
 
 
 def _deterministic_functions(chainer):

@@ -52,29 +52,44 @@ def _parameter(module, parameter, wanted):
 
     def write(value):
         wrap(booster, "__init__", _make_init)
-        booster.__init__.reprobox_defaults[parameter] = value
+        booster.__init__.reprobox_switches[parameter] = switch
 
-    detail = "where the program gives the model none of its own"
-    return Switch(name, wanted, write, lambda: booster.__init__.reprobox_defaults.get(parameter), detail)
+    def read():
+        return wanted if parameter in booster.__init__.reprobox_switches else None
+
+    switch = Switch(name, wanted, write, read, "where the program gives the model none of its own")
+    return switch
 
 
 def _make_init(original):
-    defaults = {}
+    switches = {}
 
     def init(self, params=None, train_set=None, *args, **kwargs):
         if train_set is not None and (params is None or isinstance(params, dict)):
-            params = _fill(params or {}, defaults)
+            params = _fill(params or {}, switches)
         original(self, params, train_set, *args, **kwargs)
 
-    init.reprobox_defaults = defaults
+    init.reprobox_switches = switches
     return init
 
 
-def _fill(params, defaults):
+def _fill(params, switches):
     """Return a model's parameters with the defaults for what they do not decide; its data set's do not count here."""
-    given = {name for name in params if params[name] is not None}
-    missing = (name for name in defaults if not given.intersection(_SAME.get(name, (name,))))
-    return dict(params, **{name: defaults[name] for name in missing})
+    filled = dict(params)
+    for parameter, switch in switches.items():
+        given = [name for name in _SAME.get(parameter, (parameter,)) if params.get(name) is not None]
+        if not given:
+            filled[parameter] = switch.wanted
+        for name in given:
+            _note_given(switch, name, params[name])
+    return filled
+
+
+def _note_given(switch, name, value):
+    """Note what the program decides otherwise; columns are as good as rows, and no number of threads is OpenMP's."""
+    no_number = name in _SAME["num_threads"] and str(value).lstrip("-").isdigit() and int(value) <= 0
+    if name != "force_col_wise" and not no_number:
+        switch.note_given(value)
 
 
 def _cores(models, count):

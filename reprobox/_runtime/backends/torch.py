@@ -5,6 +5,7 @@ https://pytorch.org/docs/stable/notes/randomness.html
 
 import sys
 
+from ..suspects import note
 from ..switches import Switch, attribute_switch, environment_switch, nvls_switch
 from ..torch_generators import watch_generators
 from ..wrapping import wrap_everywhere
@@ -147,22 +148,24 @@ def _threads(torch, count):
 
     def write_once(value):
         write(value)
-        torch.set_num_interop_threads = _forgive_second_call(write)
+        torch.set_num_interop_threads = _forgive_second_call(write, value)
 
     return found + [Switch("torch.set_num_interop_threads", count, write_once, torch.get_num_interop_threads)]
 
 
-def _forgive_second_call(write):
+def _forgive_second_call(write, count):
     """PyTorch lets this be set once only, and that was ours: the user's own call must not fail where it did not.
 
-    Nor may it warn: warnings may be errors there.
+    Nor may it warn: warnings may be errors there. That it has no effect is in the record.
     """
 
     def set_num_interop_threads(*args, **kwargs):
         try:
             write(*args, **kwargs)
         except RuntimeError:
-            pass
+            if args != (count,):
+                words = "torch.set_num_interop_threads(%s) has no effect: it takes one number, and was given %d before"
+                note("switch-flipped", words % (", ".join(map(str, args)), count))
 
     set_num_interop_threads.__doc__ = getattr(write, "__doc__", None)
     return set_num_interop_threads
