@@ -131,8 +131,11 @@ def _choose_cause(total: Suspect, details: Sequence[str], records: Sequence[RunR
             if total.detail.endswith("draw the same"):
                 # torch.Generator() has a constant for a seed.
                 return None
-            seeded = all(record.level not in _UNSEEDED_LEVELS for record in records)
-            return "given-a-stream" if seeded and _is_given_a_stream(total.detail) else total.kind
+            if any(record.level in _UNSEEDED_LEVELS for record in records):
+                return total.kind
+            if _is_given_a_stream(total.detail):
+                return "given-a-stream"
+            return "takes-entropy" if "operating system" in total.detail else total.kind
         case "switch-flipped" if "thread" in total.detail.lower():
             return "thread-count"
         case "completion-order" if total.detail.startswith("possible"):

@@ -64,12 +64,15 @@ def _read_tensorflow_generator(module, name):
 
 
 def _read_numba(module, name):
-    """The generator of this thread's compiled code.
+    """The two generators of this thread's compiled code: of ``np.random`` and of ``random``.
 
     https://github.com/numba/numba/blob/0.60.0/numba/_random.c (rnd_get_state)
     """
-    index, words = module.rnd_get_state(module.rnd_get_np_state_ptr())[:2]
-    return {name: "%016x" % (hash((index, tuple(words))) & _MASK)}
+    states = {}
+    for key, find in ((name, module.rnd_get_np_state_ptr), (name + ".random", module.rnd_get_py_state_ptr)):
+        index, words = module.rnd_get_state(find())[:2]
+        states[key] = "%016x" % (hash((index, tuple(words))) & _MASK)
+    return states
 
 
 def _read_paddle(module, name):

@@ -10,6 +10,8 @@ import sys
 class Watched(object):
     """A callable in the place of a built-in function; ``report`` gets the caller's frame and the arguments.
 
+    The frame is None where no Python has called: a thread of compiled code.
+
     No function: one that becomes the attribute of a class would be bound to its instances, as built-in ones are not
     (``pathlib`` of Python 3.8 keeps ``os.scandir`` so).
     """
@@ -24,7 +26,11 @@ class Watched(object):
 
     def __call__(self, *args, **kwargs):
         try:
-            self._report(sys._getframe(1), args)
+            frame = sys._getframe(1)
+        except ValueError:
+            frame = None
+        try:
+            self._report(frame, args)
         except Exception:
             # What cannot be noted must not keep the program from its call.
             pass

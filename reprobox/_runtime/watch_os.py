@@ -1,9 +1,10 @@
 """Watch the functions of ``os`` that give every run something else: entropy, folders' order, the environment."""
 
+import _thread
 import os
 import sys
 
-from .suspects import count_again, find_place, note_at, note_call
+from .suspects import RUNTIME, count_again, find_owner, find_place, note_at, note_call
 from .watch_calls import watch_builtin
 
 _ENTROPY = ("random", "secrets", "uuid")
@@ -13,7 +14,15 @@ _WRITERS = {"matplotlib.backends.backend_svg": "ids in an SVG file: set matplotl
 
 https://matplotlib.org/stable/users/explain/customizing.html (svg.hashsalt)
 """
+_NUMBA_STATE = 4 * 624
+"""Bytes that Numba's compiled code asks for in a thread that draws for the first time.
+
+https://github.com/numba/numba/blob/0.61.0/numba/_random.c (rnd_implicit_init)
+"""
 _THREADS = "_NUM_THREADS"
+_SEEDS = ("CHAINER_SEED", "CUPY_SEED", "PL_GLOBAL_SEED")
+"""Seeds of backends; the first two are set when theirs is imported."""
+_main_thread = _thread.get_ident()
 _WORKSPACES = (":4096:8", ":16:8", ":4096:2")
 """Values of CUBLAS_WORKSPACE_CONFIG that make cuBLAS repeat itself.
 
@@ -35,7 +44,9 @@ def watch_entropy():
 
 
 def _report_entropy(frame, args):
-    if not count_again("os-entropy", frame):
+    if frame is None:
+        _report_compiled(args)
+    elif not count_again("os-entropy", frame):
         source = frame.f_globals.get("__name__")
         note_call("os-entropy", frame, _ENTROPY, "through %s" % source if source in _ENTROPY else "os.urandom")
         if source == "uuid":
@@ -51,6 +62,14 @@ def _report_writers(frame):
         note_at("os-entropy", where, _WRITERS[name])
 
 
+def _report_compiled(args):
+    """Note the threads behind Numba's ``prange``, which run no Python: their line is the one that the program is at."""
+    if args == (_NUMBA_STATE,) and "numba" in sys.modules:
+        where = find_place(sys._current_frames().get(_main_thread))
+        if where is not None:
+            note_at("unseeded-generator", where, "a thread of Numba's takes its seed from the operating system")
+
+
 def watch_listings():
     """Note folders that the user's code lists: their order is the file system's. It may sort them: the host looks."""
     for name in ("listdir", "scandir"):
@@ -61,16 +80,16 @@ def watch_listings():
 
 
 def _report_listing(frame, args):
-    if not count_again("listing-order", frame):
+    if frame is not None and not count_again("listing-order", frame):
         note_call("listing-order", frame, _LISTINGS, str(args[0])[-100:] if args else ".")
 
 
 def watch_environment(names):
-    """Note changes of the environment variables ``names``, and of those that set a number of threads."""
+    """Note changes of the environment variables ``names``, and of those that set a number of threads or a seed."""
 
     def report(frame, args):
         name = _decode(args[0])
-        if name in names or name.endswith(_THREADS):
+        if name in names or name.endswith(_THREADS) or name in _SEEDS:
             _report_variable(frame, name, os.environ.get(name), _decode(args[1]) if len(args) > 1 else None)
 
     for name in ("putenv", "unsetenv"):
@@ -89,8 +108,8 @@ def _report_variable(frame, name, before, after):
     if name == "CUBLAS_WORKSPACE_CONFIG" and after in _WORKSPACES:
         return
     where = find_place(frame)
-    if where:
-        kind = "thread-count" if name.endswith(_THREADS) else "switch-flipped"
+    if where and find_owner(frame.f_back or frame) != RUNTIME:
+        kind = "thread-count" if name.endswith(_THREADS) else "reseeded" if name in _SEEDS else "switch-flipped"
         note_at(kind, where, "%s: %s, was %s" % (name, "deleted" if after is None else repr(after), repr(before)))
 
 

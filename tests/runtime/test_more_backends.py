@@ -105,23 +105,56 @@ print(seen)
         assert first == second
         assert len(set(first)) == 3
 
-    def test_the_state_of_compiled_code_s_generator_is_in_the_trace(self, make_box):
+    @pytest.mark.parametrize(
+        ("function", "name", "other"),
+        [("numpy.random.rand", "numba", "numba.random"), ("random.random", "numba.random", "numba")],
+    )
+    def test_the_states_of_compiled_code_s_generators_are_in_the_trace(self, make_box, function, name, other):
         box = make_box(SMALL)
         box.env["REPROBOX_TRACE"] = "1"
-        box.script("""
-import numba, numpy
+        box.script(f"""
+import numba, numpy, random
 from reprobox_runtime import mark
 @numba.njit
 def draw():
-    return numpy.random.rand()
+    return {function}()
 draw()
 for draws in (0, 0, 1):
     for _ in range(draws): draw()
     mark("x", 1)
 """)
-        states = [one["rng"]["numba"] for one in events(box)]
+        states = [one["rng"][name] for one in events(box)]
         assert states[0] == states[1] != states[2]
+        assert len({one["rng"][other] for one in events(box)}) == 1
         assert box.records()[-1]["warnings"] == []
+
+    PARALLEL = """
+import json
+import numba, numpy
+@numba.njit(parallel=True)
+def draw():
+    drawn = numpy.zeros(8)
+    for i in numba.prange(8):
+        drawn[i] = numpy.random.rand()
+    return drawn
+print(json.dumps([draw().tolist(), numba.get_num_threads()]))
+"""
+
+    def test_with_one_thread_what_prange_draws_repeats(self, make_box):
+        box = make_box(SMALL)
+        (first, threads), (second, _) = (_run(box, self.PARALLEL)[0] for _ in range(2))
+        assert (first == second, threads) == (True, 1)
+        assert box.records()[-1]["suspects"] == []
+
+    def test_with_several_it_does_not_and_is_a_suspect_at_the_call_s_line(self, make_box):
+        box = make_box(SMALL)
+        box.env["NUMBA_NUM_THREADS"] = "2"
+        box.contract["switches"]["threads"] = 2
+        (first, threads), (second, _) = (_run(box, self.PARALLEL)[0] for _ in range(2))
+        assert (first == second, threads) == (False, 2)
+        (suspect,) = box.records()[-1]["suspects"]
+        assert (suspect["kind"], suspect["where"]) == ("unseeded-generator", "script.py:10")
+        assert suspect["detail"].endswith("takes its seed from the operating system")
 
 
 class TestJax:
@@ -377,6 +410,23 @@ print(os.environ["CUPY_SEED"] == "32", cupy.random._generator._random_states)
         )
         assert [one["kind"] for one in box.record()["suspects"]] == ["reseeded"]
 
+    def test_so_is_its_seed_in_the_environment_but_not_a_child_s(self, make_box):
+        box = make_box(CUPY)
+        box.script("""
+import cupy, os
+os.environ["CUPY_SEED"] = "32"
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+os.environ["CUPY_SEED"] = "7"
+del os.environ["CHAINER_SEED"]
+""")
+        found = [(one["kind"], one["where"], one["detail"]) for record in box.records() for one in record["suspects"]]
+        assert found == [
+            ("reseeded", "script.py:7", "CUPY_SEED: '7', was '32'"),
+            ("reseeded", "script.py:8", "CHAINER_SEED: deleted, was '32'"),
+        ]
+
 
 class TestTheano:
     CODE = """
@@ -413,23 +463,6 @@ print(aesara.function([], RandomStream().uniform(size=(3,)), mode="FAST_COMPILE"
         (first, record), (second, _) = _run(box, code), _run(box, code)
         assert first == second
         assert record["backends"]["pytensor"]["version"] == "aesara 2.9.4"
-
-    def test_so_is_its_seed_in_the_environment_but_not_a_child_s(self, make_box):
-        box = make_box(CUPY)
-        box.script("""
-import cupy, os
-os.environ["CUPY_SEED"] = "32"
-if os.fork() == 0:
-    os._exit(0)
-os.wait()
-os.environ["CUPY_SEED"] = "7"
-del os.environ["CHAINER_SEED"]
-""")
-        found = [(one["kind"], one["where"], one["detail"]) for record in box.records() for one in record["suspects"]]
-        assert found == [
-            ("reseeded", "script.py:7", "CUPY_SEED: '7', was '32'"),
-            ("reseeded", "script.py:8", "CHAINER_SEED: deleted, was '32'"),
-        ]
 
 
 class TestMxnet:

@@ -140,6 +140,13 @@ def test_whether_reprobox_could_seed_a_generator_makes_the_difference(detail, we
     assert [one.weight for one in rank_suspects(make_runs(("unseeded-generator", "train.py:1", 1, detail)))] == weights
 
 
+def test_what_takes_entropy_at_every_level_is_not_told_to_use_another_level():
+    noted = ("unseeded-generator", "train.py:1", 1, "a thread of Numba's takes its seed from the operating system")
+    (one,) = rank_suspects(make_runs(noted))
+    assert "level" not in one.advice
+    assert "level" in rank_suspects(make_runs(noted, **OFF))[1].advice
+
+
 def test_a_gpu_without_deterministic_kernels_is_a_suspect_at_seeded():
     runs = make_runs(gpus=HOST.gpus, level="seeded", switches={"hash_seed": 32, "threads": 1})
     assert rank_kinds(runs) == [("nondeterministic-kernel", "")]
