@@ -66,3 +66,33 @@ def test_only_its_backend_is_imported_and_it_is_told_the_seed(keras_box):
 def test_seeding_it_again_is_noted(keras_box):
     keras_box.script("import keras\nkeras.utils.set_random_seed(32)\nkeras.utils.set_random_seed(7)")
     assert [(one["kind"], one["where"]) for one in keras_box.record()["suspects"]] == [("reseeded", "script.py:3")]
+
+
+INFER = """
+import json
+import keras, numpy
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)])
+try:
+    model.compile("adam", "mse")
+    model.fit(numpy.ones((8, 4)), numpy.ones(8), verbose=0)
+except NotImplementedError:
+    print(json.dumps({
+        "predicted": model.predict(numpy.ones((2, 4)), verbose=0).tolist(),
+        "dropped": numpy.asarray(keras.layers.Dropout(0.5)(numpy.ones((4, 4)), training=True)).tolist(),
+        "uniform": numpy.asarray(keras.random.uniform((2,))).tolist(),
+        "backend": keras.backend.backend(),
+    }))
+"""
+
+
+def test_on_its_numpy_backend_which_does_not_train_it_repeats_too(runtime_root, tmp_path):
+    box = make_group_box(SMALL, runtime_root, tmp_path / "box")
+    box.env["KERAS_BACKEND"] = "numpy"
+    first, second = (json.loads(box.script(INFER)[-1]) for _ in range(2))
+    assert first == second
+    assert first["backend"] == "numpy"
+    record = box.records()[0]
+    assert (record["backends"]["keras"]["seed"], record["suspects"]) == (SEED, [])
+    box.contract["seed"] = SEED + 1
+    other = json.loads(box.script(INFER)[-1])
+    assert all(first[name] != other[name] for name in ("predicted", "dropped", "uniform"))
