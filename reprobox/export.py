@@ -136,7 +136,7 @@ def _find_fault(plan: Plan, record: RunRecord, image_digest: str) -> str:
         return f"it is of another image, {record.image_digest[:19]}, and the spec's is {image_digest[:19]} now"
     if record.seed != plan.seed:
         return f"it ran with seed {record.seed}, not the spec's {plan.seed}"
-    if record.exit_code or record.missing_outputs:
+    if record.failed:
         return "it failed, or left outputs out"
     if record.earlier or [stage.name for stage in record.stages] != [stage.name for stage in plan.stages]:
         return "it did not run every stage itself"

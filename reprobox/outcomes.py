@@ -66,8 +66,8 @@ class RunOutcome:
 
     @property
     def exit_status(self) -> int:
-        """0, or that the program failed or left less than the spec says."""
-        return RunError.exit_code if self.record.exit_code or self.record.missing_outputs else 0
+        """0, or that the program failed, was stopped, or left less than the spec says."""
+        return RunError.exit_code if self.record.failed else 0
 
     def to_json(self) -> JsonObject:
         """Return what ``run --json`` prints."""

@@ -189,6 +189,12 @@ class RunRecord:
     source_sha256: str = ""
     """Of the source in the image, as ``plan.source_digest`` has it; empty in records that did not always have it."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether it is no result: its program failed, was stopped, or left less than the spec says."""
+        stopped = any(stage.timed_out or stage.stopped_for for stage in self.stages)
+        return bool(self.exit_code or self.missing_outputs or stopped)
+
 
 def format_record(record: RunRecord) -> str:
     """Return the record as JSON, ``schema_version`` first and the rest in the order of the fields."""

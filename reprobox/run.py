@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -176,13 +177,18 @@ def _run_stage(stage: StagePlan, request: RunRequest, folder: Path, engine: Runn
     return StageRecord(
         name=stage.name,
         command=stage.command if request.command else planned[stage.name],
-        exit_code=result.exit_code,
+        exit_code=_choose_exit_code(result),
         seconds=round(result.seconds, 3),
         peak_memory=result.peak_memory,
         out_of_memory=result.out_of_memory,
         timed_out=result.timed_out,
         stopped_for=result.stopped_for,
     )
+
+
+def _choose_exit_code(result: ContainerResult) -> int:
+    """Return the program's; one that was stopped at its time has not done its work, in however good order it ended."""
+    return result.exit_code or (128 + signal.SIGTERM if result.timed_out else 0)
 
 
 def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> ContainerSpec:

@@ -93,9 +93,8 @@ def choose_seeds(claimed: int, count: int) -> tuple[int, ...]:
 
 def take_run(record: RunRecord) -> SeedRun:
     """Return what a sweep keeps of a run."""
-    complete = not record.exit_code and not record.missing_outputs
     metrics = {name: value for name, value in record.metrics.items() if is_measured(value)}
-    return SeedRun(record.seed, record.id, record.exit_code, complete, record.seconds, metrics)
+    return SeedRun(record.seed, record.id, record.exit_code, not record.failed, record.seconds, metrics)
 
 
 def list_metrics(record: SweepRecord) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ class _Session:
         row = Row(number // each + 1, folder, record, self._list_outputs(record), off, unread)
         self._rows[number] = row
         self._on_row(row)
-        return off or not is_failed(record)
+        return off or not record.failed
 
     def conclude(self) -> Verification:
         """Compare and judge what there is."""
@@ -153,7 +153,7 @@ class _Session:
 
     def _judge(self, rows: tuple[Row, ...]) -> tuple[Judgement, tuple[RunComparison, ...]]:
         request = self._request
-        failed = next((row for row in rows if is_failed(row.record)), None)
+        failed = next((row for row in rows if row.record.failed), None)
         if failed or self.ended_by or len(rows) < request.runs:
             return _describe_end(rows, failed, self.ended_by, request.runs), ()
         reference, others = self._choose_reference(rows)
@@ -245,7 +245,7 @@ def find_reference(name: str, state: Path) -> Ran:
         if path.is_file() and (run := _read_first_run(path)):
             return find_run(run, state / "runs")
     folder, record = find_run(name, state / "runs")
-    if is_failed(record):
+    if record.failed:
         raise UsageError(f"run {record.id} failed, so there is nothing to repeat", hint="name a run that succeeded")
     return folder, record
 
@@ -258,11 +258,6 @@ def _read_first_run(path: Path) -> str:
         return ""
 
 
-def is_failed(record: RunRecord) -> bool:
-    """Whether a run is no result: its program failed, or left less than the spec says."""
-    return bool(record.exit_code or record.missing_outputs or any(stage.stopped_for for stage in record.stages))
-
-
 def _choose_path(folder: Path, started: datetime) -> Path:
     stamp = started.strftime("%Y%m%d-%H%M%S")
     names = (stamp if count == 1 else f"{stamp}-{count}" for count in range(1, 10_000))
@@ -270,7 +265,7 @@ def _choose_path(folder: Path, started: datetime) -> Path:
 
 
 def _describe_end(rows: tuple[Row, ...], failed: Row | None, ended_by: BaseException | None, wanted: int) -> Judgement:
-    done = sum(not is_failed(row.record) for row in rows)
+    done = sum(not row.record.failed for row in rows)
     if failed is None and isinstance(ended_by, ReproboxError) and not isinstance(ended_by, Interrupted):
         reason = f"ended after {done} of {wanted} runs: {ended_by.message}"
     elif failed is None and isinstance(ended_by, Exception) and not isinstance(ended_by, Interrupted):
@@ -333,8 +328,8 @@ def _list_differing(one: RunComparison) -> list[str]:
 
 
 def _measure_cost(rows: Sequence[Row]) -> Cost | None:
-    on = {row.number: row.record for row in rows if not row.off and not is_failed(row.record)}
-    off = {row.number: row for row in rows if row.off and not is_failed(row.record)}
+    on = {row.number: row.record for row in rows if not row.off and not row.record.failed}
+    off = {row.number: row for row in rows if row.off and not row.record.failed}
     pairs = sorted(on.keys() & off.keys())
     seconds = tuple(on[number].seconds for number in pairs)
     seconds_off = tuple(off[number].record.seconds for number in pairs)

@@ -32,7 +32,7 @@ from reprobox.sweep_runs import reseed_request
 from reprobox.verdict import Judgement as Decision
 from reprobox.verdict import Obstacle, RunComparison, Verdict, decide, find_obstacles, format_rate
 from reprobox.verification import Row
-from reprobox.verify import compare_rows, find_first_stage, is_failed
+from reprobox.verify import compare_rows, find_first_stage
 
 PREDICTS = "does the shipped model give the submitted predictions?"
 AGREES = "do the judge's own runs agree?"
@@ -72,7 +72,7 @@ def _judge_predictions(given: Climb) -> Judgement | None:
         return None
     made = _run(given, (replace(given.request, stages=(stage,), earlier=earlier),))
     folder, record = made[0]
-    if is_failed(record):
+    if record.failed:
         answer = explain_failure(record, folder, given.contest)
         trail.reach(1, PREDICTS, Outcome.FAILED, answer)
         return trail.close(Verdict.NOT_RUN, (make_reason("did_not_predict"), *answer))
@@ -109,7 +109,7 @@ def _judge_training(given: Climb) -> Judgement:
     """Rungs 2 and 3: everything from the start, more than once, against each other and against the claim."""
     trail, contest = given.trail, given.contest
     made = _run(given, (given.request,) * contest.runs)
-    failed = next((one for one in made if is_failed(one[1])), None)
+    failed = next((one for one in made if one[1].failed), None)
     if failed:
         answer = explain_failure(failed[1], failed[0], contest)
         trail.reach(2, AGREES, Outcome.FAILED, answer)
@@ -218,7 +218,7 @@ def _run(given: Climb, requests: tuple[RunRequest, ...]) -> list[Ran]:
     def keep(number: int, ran: Ran) -> bool:
         made[number] = ran
         given.trail.add_run(ran[1])
-        return not is_failed(ran[1]) or requests[0].contract is not None
+        return not ran[1].failed or requests[0].contract is not None
 
     run_fleet(requests, given.engines, given.now, keep)
     return [made[number] for number in sorted(made)]

@@ -15,7 +15,6 @@ from reprobox.judging.terms import Contest
 from reprobox.languages import Reason, make_reason
 from reprobox.records import RunRecord
 from reprobox.verdict import Verdict
-from reprobox.verify import is_failed
 
 _FEWEST = 3
 """Values that there must be where some runs left none: a band of two holds nearly everything."""
@@ -30,7 +29,7 @@ class SeedRuns:
     @property
     def complete(self) -> tuple[Ran, ...]:
         """Those that ended well."""
-        return tuple(one for one in self.made if not is_failed(one[1]))
+        return tuple(one for one in self.made if not one[1].failed)
 
     def unmoved(self, run: RunRecord) -> bool:
         """Whether every seed left what ``run`` left with its own."""

@@ -35,6 +35,21 @@ def test_a_stage_is_said_to_have_ended_as_it_did(values, text):
     assert describe_stage(stage(**values)) == f"train    {text}"
 
 
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 0),
+        ({"exit_code": 3}, 7),
+        ({"missing_outputs": ("model.npy",)}, 7),
+        ({"stages": (stage(timed_out=True),)}, 7),
+        ({"stages": (stage(), stage(stopped_for="it wrote too much"))}, 7),
+    ],
+)
+def test_a_run_that_is_no_result_ends_with_7(changes, status):
+    record = make_record(**changes)
+    assert (record.failed, RunOutcome(Path("/runs/it"), record, "it").exit_status) == (status != 0, status)
+
+
 def test_a_build_says_what_is_new_and_where_the_image_is():
     layers = (
         Layer("sha256:a", 2_000_000, "base", Path("a"), True),

@@ -12,6 +12,7 @@ import pytest
 from made_records import HOST, make_record
 
 from reprobox.compare.model import Tolerance
+from reprobox.engines.base import ContainerResult
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import EngineError, Interrupted, UsageError
 from reprobox.lock import ArchiveBase, Lock, PythonTarget
@@ -21,7 +22,7 @@ from reprobox.plan import make_plan
 from reprobox.records import Gpu, format_record
 from reprobox.run import RunRequest
 from reprobox.spec.load import parse_spec
-from reprobox.verdict import Verdict
+from reprobox.verdict import Verdict, choose_exit
 from reprobox.verification import VerifyOptions
 from reprobox.verify import VerifyRequest, find_reference, verify_runs
 from reprobox.verify_text import describe_row, describe_verification
@@ -207,6 +208,30 @@ def test_a_failed_run_ends_it_and_what_was_run_stays(verify, engines):
     assert "log.txt has what it printed" in done.text
     assert done.kept()["verdict"] == "NOT RUN"
     assert len(done.rows) <= 4
+
+
+def test_a_run_that_was_stopped_at_its_time_is_no_result_in_however_good_order_it_ended(verify):
+    left = writing("m.json", "1")
+
+    def program(call):
+        return ContainerResult(left(call), 8.0, out_of_memory=False, timed_out=True, peak_memory=None)
+
+    done = verify(program)
+    judgement = done.found.judgement
+    assert (judgement.verdict, choose_exit(judgement.verdict)) == (Verdict.NOT_RUN, 7)
+    assert judgement.reason == "run 20261121-084500 was stopped at its time, resources.timeout in the spec"
+    assert [row.record.exit_code for row in done.rows] == [143]  # 128 and SIGTERM
+
+
+def test_stages_after_one_that_was_stopped_at_its_time_are_not_run(verify):
+    stages = []
+
+    def program(call):
+        stages.append(call.argv)
+        return ContainerResult(0, 8.0, out_of_memory=False, timed_out=True, peak_memory=None)
+
+    verify(program, STAGES, runs=1)
+    assert stages == [("@prepare",)]
 
 
 def test_a_missing_output_ends_it(verify):

@@ -24,10 +24,13 @@ class Finished:
         return json.loads(self.stdout)
 
 
-def call_program(*arguments, cwd=None, env=None, timeout=600, check=True):
-    """Run ``reprobox`` with these arguments; with ``check`` anything but exit code 0 fails the test."""
+def call_program(*arguments, cwd=None, env=None, timeout=600, check=True, wrapper=()):
+    """Run ``reprobox`` with these arguments; with ``check`` anything but exit code 0 fails the test.
+
+    ``wrapper`` is a command that runs the one that follows it.
+    """
     done = subprocess.run(
-        [PROGRAM, *map(str, arguments)],
+        [*wrapper, PROGRAM, *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         capture_output=True,
