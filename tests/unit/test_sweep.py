@@ -155,6 +155,74 @@ def test_the_text_says_what_a_reader_needs():
     assert "verdict  CONSISTENT — the claimed value lies inside" in text
 
 
+# Five seeds, worked by hand: the mean is 4, the sum of squares 40, so sd = √10; t(0.975, 4) = 2.776445.
+FIVE = {1: 1.0, 2: 2.0, 3: 3.0, 4: 5.0, 5: 9.0}
+MEAN_INTERVAL = (0.0735137, 7.9264863)  # 4 ∓ 2.776445 √10 / √5
+BAND = (-5.6178880, 13.6178880)  # 4 ∓ 2.776445 √10 √(1 + 1/5)
+
+
+@pytest.fixture
+def five(tmp_path):
+    """The sweep over five seeds, with a claim of 6."""
+    record = make_sweep(*(seed_run(seed, x=value) for seed, value in FIVE.items()), seed_run(32, x=6.0))
+    return conclude_sweep(tmp_path / "abc.json", record, 5, "x")
+
+
+def test_every_line_of_the_text_has_the_numbers_that_arithmetic_gives(five):
+    ((summary, _),) = five.metrics
+    assert describe_summary(summary, 32).splitlines() == [
+        "metric   x: 5 seeds, the claimed one apart",
+        "spread   median 3   mean 4   sd 3.16228",
+        "mean     0.0735137 … 7.92649   95 % interval of the mean, if values are normal",
+        "band     -5.61789 … 13.6179   95 % prediction band of one more seed, if values are normal",
+        "range    1 … 9   holds one more seed with 67 %, whatever the distribution",
+        # 56 columns from the band's low end less 3 % of its width to its high end and as much.
+        "plot                        █  █  █    █          █",
+        "           [                      |       C                   ]   [ band ]  | median  C claimed",
+        "claimed  seed 32: 6, above 4, below 1 of 5, +0.63 sd from the mean: inside the band of ±3.04 sd",
+        "verdict  CONSISTENT — the claimed value lies inside the other seeds' prediction band",
+    ]
+
+
+def test_the_answer_for_programs_has_the_same_numbers(five):
+    found = five.to_json()["metrics"]["x"]
+    assert (found["n"], found["minimum"], found["median"], found["mean"], found["maximum"]) == (5, 1.0, 3.0, 4.0, 9.0)
+    assert found["sd"] == pytest.approx(10**0.5)
+    for name, ends in (("mean_interval", MEAN_INTERVAL), ("prediction_band", BAND)):
+        assert (found[name]["low"], found[name]["high"]) == pytest.approx(ends, abs=1e-6)
+    assert found["values"] == {str(seed): value for seed, value in FIVE.items()}
+    claim = found["claim"]
+    assert (claim["value"], claim["below"], claim["equal"], claim["above"], claim["inside"]) == (6.0, 4, 0, 1, True)
+    assert claim["deviations"] == pytest.approx(2 / 10**0.5)
+    assert found["verdict"] == "CONSISTENT"
+
+
+def test_the_picture_has_everything_at_its_place(five):
+    ((_, path),) = five.metrics
+    root = ElementTree.fromstring(path.read_text())
+    low, high = BAND[0] - 0.03 * (BAND[1] - BAND[0]), BAND[1] + 0.03 * (BAND[1] - BAND[0])
+
+    def place(value):
+        return 40 + (value - low) / (high - low) * 640
+
+    def read(kind, *names, **wanted):
+        found = root.findall(f"{{http://www.w3.org/2000/svg}}{kind}")
+        chosen = [one for one in found if all(one.get(name) == value for name, value in wanted.items())]
+        return [tuple(float(one.get(name)) for name in names) for one in chosen]
+
+    # Dots stand in columns as wide as they are.
+    assert read("circle", "cx") == [(round(place(value), -1),) for value in FIVE.values()]
+    (shaded,) = read("rect", "x", "width", fill="#dde7f5")
+    assert shaded == pytest.approx((place(BAND[0]), place(BAND[1]) - place(BAND[0])), abs=0.01)
+    (bar,) = read("rect", "x", "width", fill="#4c78a8")
+    ends = [place(end) for end in MEAN_INTERVAL]
+    assert bar == pytest.approx((ends[0], ends[1] - ends[0]), abs=0.01)
+    (dashed,) = read("line", "x1", "x2", **{"stroke-dasharray": "4 3"})
+    assert dashed == pytest.approx([place(3)] * 2, abs=0.01)
+    (red,) = read("line", "x1", "x2", stroke="#d62728")
+    assert red == pytest.approx([place(6)] * 2, abs=0.01)
+
+
 def diverged(left, count=30):
     """A sweep whose first ``left`` seeds left a loss; for the others it was no number any more."""
     seeds = choose_seeds(32, count)
