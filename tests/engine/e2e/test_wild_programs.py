@@ -35,6 +35,7 @@ for victim in (os.getppid(), 1):
         print("kept:", error.strerror)
 time.sleep(1)
 print("still here", flush=True)
+open("/output/crown", "w").close()
 """,
     "daemon.py": """
 import os, signal, time
@@ -48,6 +49,7 @@ if not os.fork():
         time.sleep(300)
     os._exit(0)
 print("left a daemon", flush=True)
+open("/output/left", "w").close()
 """,
     "silent.py": """
 import os, signal, time
@@ -69,6 +71,25 @@ with open("/output/filler", "wb", buffering=0) as out:
 for number in range(20_000):
     sys.stdout.write("x" * 99 + "\\n")
 sys.exit(4)
+""",
+    "chatter.py": """
+import sys
+lines = (b"x" * 99 + b"\\n") * 10_000
+for _ in range(2_100):
+    sys.stdout.buffer.write(lines)
+with open("/output/said", "w") as stream:
+    stream.write("all of it")
+""",
+    "deaf.py": """
+import os, signal
+for number in range(1, signal.NSIG):
+    try:
+        signal.signal(number, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+    os.kill(os.getpid(), number)
+open("/output/deaf", "w").close()
 """,
 }
 
@@ -111,11 +132,11 @@ def test_forking_wildly_ends_at_a_limit(project):
     assert int(done.stdout.split()[2]) < 5000
 
 
-def test_killing_those_above_it_ends_only_the_program(project):
+def test_killing_those_above_it_has_no_effect(project):
     done, _, record = run(project, "regicide.py")
-    # Process 1 cannot be killed from inside; whatever is, the run ends and says how.
-    assert done.code in (0, 7)
-    assert (record["exit_code"] == 0) == (done.code == 0)
+    # Its parent is process 1, for which the kernel drops even SIGKILL where it comes from inside (pid_namespaces(7)).
+    assert (done.code, record["exit_code"]) == (0, 0), done.stderr
+    assert "still here" in done.stdout
     assert record["stages"][0]["timed_out"] is False
 
 
@@ -191,3 +212,30 @@ def test_repeating_them_is_not_run_and_recorded(project, name, reason):
     assert (record["id"], record["exit_code"]) == (found["runs"][0]["run"], found["runs"][0]["exit_code"])
     assert record["stages"][0]["timed_out"] is ("stopped at its time" in found["reason"])
     assert not list_containers(folder)
+
+
+@pytest.mark.parametrize(
+    ("command", "verdict", "reason"),
+    [
+        pytest.param("python chatter.py", "IDENTICAL", "2/2 identical", marks=pytest.mark.long),  # over 2 GB
+        ("python deaf.py", "IDENTICAL", "2/2 identical"),
+        ("python regicide.py", "IDENTICAL", "2/2 identical"),
+        pytest.param("python daemon.py", "IDENTICAL", "2/2 identical", marks=pytest.mark.long),
+        ("sh -c 'python regicide.py; exit 5'", "NOT RUN", "failed with exit code 137"),
+    ],
+)
+def test_repeating_what_can_be_repeated_has_the_verdict_of_what_it_leaves(project, command, verdict, reason):
+    spec = project / "spec.yaml"
+    before = spec.read_text()
+    spec.write_text(before.replace("python script.py", command).replace("timeout: 20s", "timeout: 5m"))
+    try:
+        done = call_program("verify", "--json", "--runs=2", check=False, cwd=project, timeout=600)
+    finally:
+        spec.write_text(before)
+    assert "Traceback" not in done.stderr
+    assert (done.code, done.json["verdict"]) == (0 if verdict == "IDENTICAL" else 7, verdict), done.stderr
+    assert reason in done.json["reason"]
+    for one in done.json["runs"]:
+        folder = project / ".reprobox" / "runs" / one["run"]
+        assert not list_containers(folder)
+        assert (folder / "log.txt").stat().st_size < 70 * 2**20
