@@ -18,7 +18,7 @@ from reprobox.lock import Lock, Sdist, Wheel, spec_digest, spec_keys
 from reprobox.reporting import show_activity
 from reprobox.resolve.base import BaseRequest, BaseResolution, resolve_base
 from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
-from reprobox.resolve.cuda_brought import check_brought
+from reprobox.resolve.cuda_brought import check_brought, check_cudnn_brought
 from reprobox.resolve.deb_closure import UnknownPackages
 from reprobox.resolve.sdists import SdistResolution, resolve_sdists
 from reprobox.resolve.torch_builds import choose_torch_backend, list_framework_requirements
@@ -153,6 +153,7 @@ def _check_cuda(spec: Spec, wheels: tuple[Wheel, ...], base: BaseResolution) -> 
     check_cuda(wheels, cuda)
     if not spec.compat:  # which says what is known better
         check_brought(spec.frameworks, wheels, cuda, base.base)
+        check_cudnn_brought(wheels, spec.cudnn, base.base)
 
 
 def _resolve_sdists(

@@ -73,6 +73,12 @@ def read_base_cuda(environment: Mapping[str, str]) -> str:
     return found[0] if found else ""
 
 
+def read_base_cudnn(environment: Mapping[str, str]) -> str:
+    """Return the cuDNN of a base image, "9.8.0.87", as read_base_cuda does."""
+    found = re.match(r"\d+(\.\d+)+", environment.get("NV_CUDNN_VERSION", ""))
+    return found[0] if found else ""
+
+
 def _list_without(versions: Mapping[str, str]) -> list[str]:
     found = [f"torch {versions['torch']}"] if versions.get("torch", "").endswith("+cpu") else []
     found += [f"{name} {versions[name]}" for name in _PLAIN if name in versions]

@@ -59,7 +59,7 @@ def check_gpus(around: Surroundings, devices: tuple[str, ...], need: GpuNeed) ->
     if not driver.gpus:
         return (Finding("GPU", Status.FAILED, driver.trouble, driver.hint),)
     access = engine.gpu_access if engine else None
-    found = [*_check_devices(driver.gpus, devices), *_check_driver(driver, need), *_check_build(need, access)]
+    found = [*_check_devices(driver.gpus, devices, access), *_check_driver(driver, need), *_check_build(need, access)]
     if engine is not None:
         found += _check_engine(engine, Status.FAILED)
         found += _check_names(engine, devices)
@@ -83,12 +83,15 @@ def _name(gpu: Gpu) -> str:
     return f"{gpu.name} ({', '.join(facts)})" if facts else gpu.name
 
 
-def _check_devices(gpus: Sequence[Gpu], devices: tuple[str, ...]) -> Iterator[Finding]:
+def _check_devices(gpus: Sequence[Gpu], devices: tuple[str, ...], access: GpuAccess | None) -> Iterator[Finding]:
     for device in () if devices == ALL else devices:
         number = device.partition(":")[0]
         if number.isdigit() and int(number) >= len(gpus):
             here = ", ".join(f"{gpu.index} ({gpu.name})" for gpu in gpus)
             yield Finding("GPU", Status.FAILED, f"there is no GPU {number} in this machine", f"there are {here}")
+        elif ":" in device and access is GpuAccess.DIRECT:
+            detail = f"{device} is no name by which CUDA itself finds a part of a divided GPU"
+            yield Finding("GPU", Status.FAILED, detail, "without a container name it by its UUID: `nvidia-smi -L`")
 
 
 def _check_driver(driver: Driver, need: GpuNeed) -> Iterator[Finding]:

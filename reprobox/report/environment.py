@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import islice
 
 from reprobox.gpus.loaded import find_loaded
+from reprobox.gpus.need import read_base_cuda, read_base_cudnn
 from reprobox.lock import ArchiveBase, DebianBase, ImageBase, Sdist, Wheel
 from reprobox.report.environment_model import (
     Accelerator,
@@ -75,7 +76,11 @@ def _describe_software(sources: Sources) -> Software:
     drivers = dict.fromkeys(gpu.driver for gpu in sources.record.gpus if gpu.driver)
     loaded = find_loaded(sources.record.runtime)
     gpu = ("gpus", "runtime.processes") if drivers else ()
-    keys = ("python", "wheels", "sdists", "system", "base.packages") if debian is not None else ("python", "wheels")
+    keys = (
+        ("python", "wheels", "sdists", "system", "base.packages")
+        if debian is not None
+        else ("python", "wheels", "base")
+    )
     return Software(
         origin=Origin.MEASURED,
         trace=(*sources.lock_file.trace(*keys), *(sources.run_file.trace(*gpu) if gpu else ())),
@@ -85,8 +90,8 @@ def _describe_software(sources: Sources) -> Software:
         debian=None
         if debian is None
         else tuple(DebianPackage(one.name, one.version, one.architecture, one.sha256) for one in sorted(debian)),
-        cuda=_find_version(versions, _CUDA),
-        cudnn=_find_version(versions, _CUDNN),
+        cuda=_find_version(versions, _CUDA) or read_base_cuda(_read_base(sources)) or None,
+        cudnn=_find_version(versions, _CUDNN) or read_base_cudnn(_read_base(sources)) or None,
         cuda_loaded=loaded.cuda or None,
         cudnn_loaded=loaded.cudnn or None,
         driver=", ".join(drivers) or None,
@@ -113,6 +118,11 @@ def _describe_seen_software(sources: Sources) -> Software:
         cudnn_loaded=loaded.cudnn or None,
         driver=", ".join(drivers) or None,
     )
+
+
+def _read_base(sources: Sources) -> dict[str, str]:
+    base = sources.plan.base
+    return dict(item.split("=", 1) for item in base.env) if isinstance(base, ImageBase) else {}
 
 
 def _find_version(versions: Mapping[str, str], name: re.Pattern[str]) -> str | None:

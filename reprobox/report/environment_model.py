@@ -51,7 +51,7 @@ class Software:
     debian: tuple[DebianPackage, ...] | None
     """``None``: those of a base that is no Debian of ours are not known."""
     cuda: Text | None
-    """Of the locked packages; ``None``: none of them brings it."""
+    """Of the locked packages, or of the base image; ``None``: neither brings it."""
     cudnn: Text | None
     cuda_loaded: Text | None
     """As the run's processes had it loaded; ``None``: none of them said so."""

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from packaging.version import Version
 
 from reprobox.errors import LockError
-from reprobox.gpus.need import read_base_cuda
+from reprobox.gpus.need import read_base_cuda, read_base_cudnn
 from reprobox.lock import ArchiveBase, DebianBase, ImageBase, Wheel
 from reprobox.resolve.compat import find_tested_tensorflow, list_cudas, list_tensorflows_with_cuda
 
 _RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
+_CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?")
 _JAX_MAJORS = ("12", "13")
 """CUDAs that JAX has an extra for in one version or another; https://docs.jax.dev/en/latest/installation.html"""
 _IMAGES = "build on an image of NVIDIA's that has it: `base: {image: …}` (`reprobox compat images`)"
@@ -28,17 +29,16 @@ def check_brought(
 
     To uv an extra that a version lacks is no error.
     """
-    if cuda is None or any(_brings_cuda(wheel) for wheel in wheels):
+    if cuda is None or any(_brings(wheel, _RUNTIME) for wheel in wheels):
         return
-    environment = dict(item.split("=", 1) for item in base.env) if isinstance(base, ImageBase) else {}
-    brought = read_base_cuda(environment)
+    brought = read_base_cuda(_read_environment(base))
     if not brought:
         raise LockError(
             f"nothing in this spec brings CUDA {cuda}: {_say_who_does_not(frameworks, cuda)}",
             hint="; or ".join(_list_ways(frameworks, cuda)),
             about="cuda",
         )
-    if not f"{brought}.".startswith(".".join(cuda.split(".")[:2]) + "."):
+    if not _begins_with(brought, ".".join(cuda.split(".")[:2])):
         raise LockError(
             f"the base image brings CUDA {brought}, no package brings another, and the spec says {cuda}",
             hint=f'write cuda: "{brought}", or take the base image with {cuda}',
@@ -46,9 +46,30 @@ def check_brought(
         )
 
 
-def _brings_cuda(wheel: Wheel) -> bool:
-    """torch's builds for a CUDA have it inside where they depend on no wheels of NVIDIA's; so has its usual one."""
-    return bool(_RUNTIME.fullmatch(wheel.name)) or (wheel.name == "torch" and not wheel.version.endswith("+cpu"))
+def check_cudnn_brought(wheels: Iterable[Wheel], cudnn: str | None, base: DebianBase | ImageBase | ArchiveBase) -> None:
+    """Do the same for cuDNN."""
+    if cudnn is None or any(_brings(wheel, _CUDNN) for wheel in wheels):
+        return
+    brought = read_base_cudnn(_read_environment(base))
+    if not _begins_with(brought, cudnn):
+        raise LockError(
+            f"no package of this spec brings cuDNN {cudnn}, and the base image has {brought or 'none that is known'}",
+            hint=f'write cudnn: "{".".join(brought.split(".")[:2])}"' if brought else "leave cudnn out",
+            about="cudnn",
+        )
+
+
+def _read_environment(base: DebianBase | ImageBase | ArchiveBase) -> dict[str, str]:
+    return dict(item.split("=", 1) for item in base.env) if isinstance(base, ImageBase) else {}
+
+
+def _begins_with(version: str, wanted: str) -> bool:
+    return f"{version}.".startswith(f"{wanted}.")
+
+
+def _brings(wheel: Wheel, name: re.Pattern[str]) -> bool:
+    """torch's builds for a CUDA have both inside where they depend on no wheels of NVIDIA's; so has its usual one."""
+    return bool(name.fullmatch(wheel.name)) or (wheel.name == "torch" and not wheel.version.endswith("+cpu"))
 
 
 def _say_who_does_not(frameworks: Mapping[str, str], cuda: str) -> str:

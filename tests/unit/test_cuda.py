@@ -6,7 +6,7 @@ from reprobox.errors import LockError, SpecError
 from reprobox.lock import ArchiveBase, ImageBase, Wheel
 from reprobox.resolve.compat import list_torch_builds, list_torches_for
 from reprobox.resolve.cuda import check_cuda, choose_cuda, list_cuda_constraints
-from reprobox.resolve.cuda_brought import check_brought
+from reprobox.resolve.cuda_brought import check_brought, check_cudnn_brought
 from reprobox.resolve.torch_builds import choose_torch_backend, read_build
 from reprobox.spec.load import parse_spec
 from reprobox.spec.model import BuiltFor
@@ -122,7 +122,12 @@ class TestCheck:
 
 
 PLAIN = ArchiveBase("root.tar", "0" * 64)
-NVIDIA = ImageBase("nvidia/cuda:11.8.0-base-ubuntu22.04", "sha256:" + "0" * 64, (), ("CUDA_VERSION=11.8.0", "A=b"))
+NVIDIA = ImageBase(
+    "nvidia/cuda:11.8.0-base-ubuntu22.04",
+    "sha256:" + "0" * 64,
+    (),
+    ("CUDA_VERSION=11.8.0", "NV_CUDNN_VERSION=8.9.6.50-1"),
+)
 
 
 class TestBrought:
@@ -161,6 +166,24 @@ class TestBrought:
         assert near in caught.value.hint
         assert "`base: {image: …}`" in caught.value.hint
         assert caught.value.about == "cuda"
+
+    @pytest.mark.parametrize(
+        ("brought", "cudnn", "base"),
+        [
+            ({"numpy": "2.4.6"}, None, PLAIN),
+            ({"numpy": "2.4.6"}, "8.9", NVIDIA),
+            ({"nvidia_cudnn_cu12": "9.3.0.75"}, "9.3", PLAIN),
+            ({"torch": "1.13.1+cu116"}, "8.3", PLAIN),
+        ],
+    )
+    def test_so_is_cudnn_brought(self, brought, cudnn, base):
+        check_cudnn_brought(wheels(**brought), cudnn, base)
+
+    @pytest.mark.parametrize(("base", "hint"), [(PLAIN, "leave cudnn out"), (NVIDIA, 'write cudnn: "8.9"')])
+    def test_or_refused(self, base, hint):
+        with pytest.raises(LockError, match=r"brings cuDNN 9\.1") as caught:
+            check_cudnn_brought(wheels(numpy="2.4.6"), "9.1", base)
+        assert (caught.value.hint, caught.value.about) == (hint, "cudnn")
 
     def test_another_than_the_base_image_s_is_refused(self):
         with pytest.raises(LockError, match=r"the base image brings CUDA 11\.8.* and the spec says 12\.2") as caught:

@@ -356,6 +356,12 @@ class TestPreflight:
     def test_it_is_a_warning_where_something_else_may_have_it(self, changes):
         assert [one[0] for one in check(bare=("tensorflow 2.21.0",), **changes)] == [Status.WARNING]
 
+    def test_a_part_of_a_gpu_is_named_by_its_uuid_without_a_container(self):
+        assert check(("0:1",)) == []
+        assert check(("MIG-1f2e",), engine=LOCAL) == []
+        ((status, detail, hint),) = check(("0:1",), engine=LOCAL)
+        assert (status, detail[:3], "UUID" in hint) == (Status.FAILED, "0:1", True)
+
     def test_a_toolkit_s_holes_do_not_matter_without_a_container(self):
         assert check(toolkit="1.16.1", engine=LOCAL) == []
         assert [one[0] for one in check(toolkit="1.16.1")] == [Status.WARNING]

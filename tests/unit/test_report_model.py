@@ -250,6 +250,14 @@ class TestEnvironment:
         assert {"gpus", "runtime.processes"} <= keys
         assert check_report(to_json(sources)) == ()
 
+    def test_a_base_image_s_cuda_is_of_the_lock_too(self):
+        def lock(spec):
+            env = ("CUDA_VERSION=12.8.1", "NV_CUDNN_VERSION=9.8.0.87-1")
+            return replace(make_lock(spec), base=ImageBase("nvidia/cuda", "sha256:" + "8" * 64, (), env))
+
+        software = to_json(make_sources(lock=lock))["u_environment"]["software"]
+        assert (software["cuda"], software["cudnn"]) == ("12.8", "9.8.0.87")
+
     @pytest.mark.parametrize(
         ("code", "labels"),
         [
