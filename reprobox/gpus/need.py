@@ -15,6 +15,8 @@ _RUNTIMES = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
 _PLAIN = ("tensorflow-cpu", "intel-tensorflow")
 _TENSORFLOW = ("tensorflow", "tensorflow-gpu")
 """Its wheels are for GPUs and bring nothing of CUDA: that is its extra's, or the base image's."""
+_JAX_PLUGIN = re.compile(r"jax-cuda(\d+)-plugin")
+"""So is this one, where nobody asks for its extra."""
 _COMPAT = re.compile(r"cuda-compat-(\d+)-(\d+)")
 """NVIDIA's package with the part of a newer driver that a program loads itself."""
 
@@ -88,12 +90,12 @@ def _list_without(versions: Mapping[str, str]) -> list[str]:
 
 
 def _list_bare(versions: Mapping[str, str], cuda: str) -> Iterator[str]:
-    """TensorFlow loads the libraries by names that have CUDA's major version in them."""
-    for name in _TENSORFLOW:
-        if name in versions:
-            wanted = _find_tensorflow_cuda(versions[name])
-            if not cuda or (wanted and wanted.split(".")[0] != cuda.split(".")[0]):
-                yield f"{name} {versions[name]}" + (f" (for CUDA {wanted})" if wanted else "")
+    """Both load the libraries by names that have CUDA's major version in them."""
+    wanted = {name: _find_tensorflow_cuda(versions[name]) for name in _TENSORFLOW if name in versions}
+    wanted |= {name: found[1] for name in versions if (found := _JAX_PLUGIN.fullmatch(name))}
+    for name, one in sorted(wanted.items()):
+        if not cuda or (one and one.split(".")[0] != cuda.split(".")[0]):
+            yield f"{name} {versions[name]}" + (f" (for CUDA {one})" if one else "")
 
 
 def _find_tensorflow_cuda(version: str) -> str:

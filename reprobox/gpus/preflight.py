@@ -140,7 +140,9 @@ def _check_build(need: GpuNeed, access: GpuAccess | None) -> Iterator[Finding]:
         status = Status.WARNING if need.cuda else Status.FAILED
         yield Finding("image", status, f"{detail} by it" if need.cuda else detail, _SAY_CUDA)
     if need.bare:
-        detail = f"{' and '.join(need.bare)} loads a CUDA that this image does not bring: no GPU would be used by it"
+        detail = (
+            f"nothing in this image brings the CUDA that {' and '.join(need.bare)} needs: no GPU would be used by it"
+        )
         # Without a container the machine's own libraries may be there.
         direct = access is GpuAccess.DIRECT
         yield Finding(

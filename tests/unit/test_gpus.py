@@ -111,7 +111,16 @@ class TestNeed:
             ({"torch": "2.13.0", "nvidia-cuda-runtime": "13.0.96"}, {"CUDA_VERSION": "12.8.1"}, GpuNeed("13.0")),
             ({"tensorflow": "2.19.0", "nvidia-cuda-runtime-cu12": "12.5.82"}, {}, GpuNeed("12.5")),
             ({"torch": "2.13.0+cpu"}, {}, GpuNeed("", ("torch 2.13.0+cpu",))),
-            ({"jaxlib": "0.12.0", "jax-cuda13-plugin": "0.12.0"}, {}, GpuNeed()),
+            (
+                {"jaxlib": "0.12.0", "jax-cuda13-plugin": "0.12.0", "nvidia-cuda-runtime": "13.0.96"},
+                {},
+                GpuNeed("13.0"),
+            ),
+            (
+                {"jaxlib": "0.12.0", "jax-cuda13-plugin": "0.12.0"},
+                {},
+                GpuNeed(bare=("jax-cuda13-plugin 0.12.0 (for CUDA 13)",)),
+            ),
             ({"jaxlib": "0.12.0"}, {}, GpuNeed("", ("jaxlib 0.12.0",))),
             ({"numpy": "2.4.6"}, {"CUDA_VERSION": "12.8.1"}, GpuNeed("12.8")),
             ({"tensorflow": "2.21.0"}, {}, GpuNeed(bare=("tensorflow 2.21.0 (for CUDA 12.5)",))),
@@ -348,7 +357,7 @@ class TestPreflight:
     def test_a_tensorflow_whose_cuda_nothing_brings_is_refused(self):
         ((status, detail, hint),) = check(cuda="", bare=("tensorflow 2.21.0 (for CUDA 12.5)",))
         assert status is Status.FAILED
-        assert detail.startswith("tensorflow 2.21.0 (for CUDA 12.5) loads a CUDA that this image does not bring")
+        assert detail.startswith("nothing in this image brings the CUDA that tensorflow 2.21.0 (for CUDA 12.5) needs")
         assert "cuda: auto" in hint
         assert "base" in hint
 
