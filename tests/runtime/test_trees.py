@@ -82,6 +82,7 @@ print(json.dumps([[booster.params.get(name) for name in names] for booster in bo
             ("dict(force_col_wise=True, num_threads=1)", {}),
             pytest.param("dict(n_jobs=-1)", {}, marks=pytest.mark.long),
             pytest.param("dict(force_row_wise=False)", {"lightgbm force_row_wise": False}, marks=pytest.mark.long),
+            pytest.param("dict(force_col_wise=False)", {"lightgbm force_row_wise": False}, marks=pytest.mark.long),
         ],
     )
     def test_what_the_program_decides_otherwise_is_overridden(self, make_box, given, found):

@@ -88,7 +88,7 @@ def _fill(params, switches):
 def _note_given(switch, name, value):
     """Note what the program decides otherwise; columns are as good as rows, and no number of threads is OpenMP's."""
     no_number = name in _SAME["num_threads"] and str(value).lstrip("-").isdigit() and int(value) <= 0
-    if name != "force_col_wise" and not no_number:
+    if not no_number:
         switch.note_given(value)
 
 
