@@ -148,6 +148,12 @@ def test_numbers_of_threads_that_a_program_sets_by_a_call_are_found(newest_box):
     assert list_suspects(newest_box) == [("thread-count", "script.py:2", 1), ("thread-count", "script.py:4", 1)]
 
 
+def test_a_seed_of_the_image_that_a_program_changes_is_one_that_it_sets_itself(newest_box):
+    newest_box.contract["env"]["PL_GLOBAL_SEED"] = newest_box.env["PL_GLOBAL_SEED"] = "32"
+    newest_box.script("import os\nos.environ['PL_GLOBAL_SEED'] = '32'\nos.environ['PL_GLOBAL_SEED'] = '7'\n")
+    assert list_suspects(newest_box) == [("reseeded", "script.py:3", 1)]
+
+
 def test_random_hashes_are_a_suspect_of_the_process(newest_box):
     newest_box.python_code("pass", "-I")
     assert list_suspects(newest_box) == [("hash-order", "", 1)]
