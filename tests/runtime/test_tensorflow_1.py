@@ -18,15 +18,51 @@ tf1 = tf.compat.v1 if hasattr(tf, "compat") and hasattr(tf.compat, "v1") else tf
 
 def draw(**options):
     with tf.Graph().as_default():
-        number = tf1.random_uniform((1,))
+        numbers = tf1.random_uniform((3,))
         with tf1.Session(**options) as session:
             config = session._config
-            return (float(session.run(number)[0]), config.intra_op_parallelism_threads,
+            return (session.run(numbers).tolist(), config.intra_op_parallelism_threads,
                     config.inter_op_parallelism_threads)
 
 two = tf1.ConfigProto(intra_op_parallelism_threads=2, allow_soft_placement=True)
 print(json.dumps([draw(), draw(), draw(config=tf1.ConfigProto()), draw(config=two)]))
 """
+SESSIONS = """
+import json
+import tensorflow as tf
+tf1 = tf.compat.v1 if hasattr(tf, "compat") and hasattr(tf.compat, "v1") else tf
+
+def describe(numbers, config):
+    return numbers.tolist(), config.intra_op_parallelism_threads, config.inter_op_parallelism_threads
+
+def draw_interactively(**options):
+    with tf.Graph().as_default():
+        numbers = tf1.random_uniform((3,))
+        session = tf1.InteractiveSession(**options)
+        found = describe(numbers.eval(), session._config)
+        session.close()
+        return found
+
+def draw_monitored(make):
+    with tf.Graph().as_default():
+        numbers = tf1.random_uniform((3,))
+        tf1.train.get_or_create_global_step()
+        with make() as session:
+            return describe(session.run(numbers), session._tf_sess()._config)
+
+train = tf1.train
+two = tf1.ConfigProto(intra_op_parallelism_threads=2)
+print(json.dumps([
+    draw_interactively(),
+    draw_interactively(config=tf1.ConfigProto(allow_soft_placement=True)),
+    draw_monitored(train.MonitoredSession),
+    draw_monitored(train.SingularMonitoredSession),
+    draw_monitored(train.MonitoredTrainingSession),
+    draw_monitored(lambda: train.MonitoredTrainingSession(config=two)),
+]))
+"""
+GOLDEN = [0.27722787857055664, 0.5385162830352783, 0.33469295501708984]
+"""What TensorFlow 1.15.5 draws first with seed 32."""
 TENSORFLOWS = {
     "1.1.0": ("3.6", KERAS_2),
     "1.15.5": ("3.6", TENSORFLOW_1),
@@ -53,7 +89,7 @@ def _draw(box, code):
 
 def _check_graphs(box):
     drawn = _draw(box, GRAPHS)
-    assert len({number for number, _, _ in drawn}) == 1
+    assert len({str(numbers) for numbers, _, _ in drawn}) == 1
     assert [threads for _, *threads in drawn] == [[1, 1], [1, 1], [1, 1], [2, 1]]
     record = box.records()[0]
     threads = record["switches"]["tf.compat.v1.Session threads"]
@@ -76,7 +112,19 @@ def test_every_graph_is_seeded_and_every_session_has_the_threads_under_compat_v1
 )
 def test_every_graph_is_seeded_and_every_session_has_the_threads(make_box, version):
     drawn = _check_graphs(make_box(version))
-    assert version != "1.15.5" or drawn == 0.27722787857055664
+    assert version != "1.15.5" or drawn == GOLDEN
+
+
+@pytest.mark.parametrize(
+    "version", ["1.1.0", *(pytest.param(one, marks=pytest.mark.long) for one in ("1.15.5", "2.5.3"))]
+)
+def test_sessions_of_every_kind_have_the_threads_and_seeded_graphs(make_box, version):
+    box = make_box(version)
+    drawn = _draw(box, SESSIONS)
+    assert [threads for _, *threads in drawn] == [[1, 1]] * 5 + [[2, 1]]
+    assert len({str(numbers) for numbers, _, _ in drawn[:2]}) == 1
+    assert version != "1.15.5" or drawn[0][0] == GOLDEN
+    assert [one["kind"] for one in box.records()[0]["suspects"]] == ["switch-flipped"]
 
 
 @pytest.mark.long
@@ -92,7 +140,7 @@ print(json.dumps([float(first[0]), float(second[0])]))
 """
     box = make_box("1.15.5")
     first, second = _draw(box, code)
-    assert (first != second, second) == (True, 0.27722787857055664)
+    assert (first != second, second) == (True, GOLDEN[0])
     assert [(one["kind"], one["where"]) for one in box.records()[0]["suspects"]] == [("reseeded", "script.py:4")]
 
 

@@ -1,11 +1,12 @@
 """What a traced run notes of NumPy, PyTorch and Keras without being told."""
 
+import itertools
 import json
 from dataclasses import replace
 
 import pytest
 
-from .backend_venvs import PADDLE, make_group_box
+from .backend_venvs import PADDLE, SMALL, make_group_box
 from .test_tensorflow_1 import TENSORFLOWS
 from .trace_files import again, events, traced
 
@@ -209,6 +210,25 @@ class TestKeras:
         kinds = [one["kind"] for one in events(box)]
         assert {kind: kinds.count(kind) for kind in ("init", "step")} == {"init": 2, "step": 9}
         assert box.record()["warnings"] == []
+
+    @pytest.mark.long
+    def test_fit_is_noted_on_jax_too_with_the_weights_of_each_step(self, runtime_root, tmp_path):
+        box = make_group_box(SMALL, runtime_root, tmp_path / "box")
+        box.env["KERAS_BACKEND"] = "jax"
+        plain = box.script(KERAS)
+        box = traced(again(box))
+        assert box.script(KERAS) == plain
+        found = events(box)
+        kinds = [one["kind"] for one in found]
+        assert {kind: kinds.count(kind) for kind in ("init", "step")} == {"init": 2, "step": 9}
+        # While fit is under way JAX has the weights elsewhere: without being asked for they would stay the first ones.
+        weights = [[one["hash"] for one in event["tensors"] if one["name"].startswith("param:")] for event in found]
+        assert all(len(one) == 4 for one in weights)
+        steps = [one for one, kind in zip(weights, kinds, strict=True) if kind == "step"]
+        assert all(one != other for one, other in itertools.pairwise(steps))
+        generators = [one["rng"]["keras"] for one, kind in zip(found, kinds, strict=True) if kind == "step"]
+        assert len(set(generators)) == len(generators)
+        assert box.records()[-1]["warnings"] == []
 
     @pytest.mark.long
     @pytest.mark.parametrize("version", TENSORFLOWS)
