@@ -5,6 +5,7 @@ functions    only where it matters: convolutions by deterministic algorithms, po
 """
 
 import json
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,7 @@ class Net(chainer.Chain):
         super().__init__()
         self.of_convolutions = {"cudnn_deterministic": True} if by_function else {}
         self.of_others = {"use_cudnn": "never"} if by_function else {}
+        self.seen = {}
         with self.init_scope():
             self.conv1 = L.Convolution2D(1, 8, 3, pad=1)
             self.conv2 = L.Convolution2D(8, 16, 3, pad=1)
@@ -41,8 +43,10 @@ class Net(chainer.Chain):
     def forward(self, x):
         for convolution in (self.conv1, self.conv2):
             with configure(**self.of_convolutions):
+                self.seen["convolutions"] = chainer.config.cudnn_deterministic
                 x = convolution(x)
             with configure(**self.of_others):
+                self.seen["others"] = chainer.config.use_cudnn
                 x = F.relu(x)
         with configure(**self.of_others):
             x = F.max_pooling_2d(x, 2)
@@ -73,6 +77,9 @@ def main(way):
         predicted = net(images[1000:]).array.argmax(axis=1)
     accuracy = float((predicted == labels[1000:]).mean())
     print(f"{way}: accuracy={accuracy:.4f}")
+    variable = os.environ.get("CHAINER_CUDNN", "not set")
+    convolutions = "deterministic" if net.seen["convolutions"] else "any"
+    print(f"{way}: CHAINER_CUDNN {variable}, convolutions {convolutions}, cuDNN for others {net.seen['others']}")
     found = {"accuracy": accuracy, "losses": losses, "data": hash_arrays(images, labels)}
     (OUTPUT / f"{way}.json").write_text(json.dumps(found) + "\n")
     np.savez(OUTPUT / f"{way}.npz", **{name.strip("/"): value.array for name, value in net.namedparams()})

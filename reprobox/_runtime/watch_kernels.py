@@ -20,7 +20,17 @@ _KERNEL = (
     # Chainer: chainer/configuration.py and function.py, warn_nondeterministic
     "potentially non-deterministic code is being executed",
 )
-_SEED = ("random ops require a seed to be set when determinism is enabled",)
+_SEED = (
+    # TensorFlow: tensorflow/python/framework/random_seed.py, tensorflow/core/util/guarded_philox_random.cc
+    "random ops require a seed to be set when determinism is enabled",
+    "random ops must have a seed specified",
+    # tensorflow/python/ops/stateful_random_ops.py
+    '"from_non_deterministic_state" cannot be called',
+    '"get_global_generator" cannot be called',
+    # tensorflow/python/ops/nn_ops.py, image_ops_impl.py
+    "requires a non-zero seed",
+    '"seed2" to be non-zero',
+)
 _MOST_CAUSES = 5
 
 

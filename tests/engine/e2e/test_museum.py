@@ -74,18 +74,28 @@ def test_five_runs_leave_the_same_bytes(museum, name):
 
 @pytest.mark.parametrize("name", VISITS)
 def test_without_determinism_some_output_differs(museum, tmp_path, name):
-    folder, found = museum(name)
-    spec = folder / "spec.yaml"
-    other = tmp_path / "spec.yaml"
-    shutil.copytree(folder, tmp_path, ignore=shutil.ignore_patterns(".reprobox"), dirs_exist_ok=True)
-    text = spec.read_text().replace("determinism: bitwise", "determinism: off")
-    # Compiling takes most of the time, and has no part in this.
-    other.write_text(text.replace("KERAS_BACKEND: theano", "KERAS_BACKEND: theano\n  THEANO_FLAGS: cxx="))
+    _, found = museum(name)
+    copy_changed(museum, name, tmp_path)
     done = call_program("verify", "--json", "--runs=2", "--jobs=2", tmp_path, check=False)
     assert (done.code, done.json["verdict"], done.json["level"]) == (1, "DIFFERENT", "off"), done.stderr
     one, two = (run["outputs"] for run in done.json["runs"])
     assert one.keys() == two.keys() == found["runs"][0]["outputs"].keys()
     assert one != two
+
+
+def copy_changed(museum, name, place, level="off", changes=()):
+    """Copy an example that is built, at another level and with texts of its program replaced."""
+    folder, _ = museum(name)
+    shutil.copytree(folder, place, ignore=shutil.ignore_patterns(".reprobox"), dirs_exist_ok=True)
+    spec, program = place / "spec.yaml", place / "train.py"
+    text = spec.read_text().replace("determinism: bitwise", f"determinism: {level}")
+    # Compiling takes most of the time, and has no part in this.
+    spec.write_text(text.replace("KERAS_BACKEND: theano", "KERAS_BACKEND: theano\n  THEANO_FLAGS: cxx="))
+    for old, new in changes:
+        code = program.read_text()
+        assert code.count(old) == 1, old
+        program.write_text(code.replace(old, new))
+    return place
 
 
 def read_column(path, name):
@@ -124,6 +134,21 @@ def test_both_of_chainers_ways_leave_the_same_bytes(museum):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("level", ["off", "bitwise"])
+def test_each_of_chainers_ways_is_in_force_and_the_other_is_not(museum, tmp_path, level):
+    """On a CPU nothing else would tell: both compute the same."""
+    folder = copy_changed(museum, "museum-chainer-cnn", tmp_path, level)
+    run = Path(call_program("run", "--json", folder, timeout=1200).json["run_dir"])
+    said = [line for line in (run / "log.txt").read_text().splitlines() if "CHAINER_CUDNN" in line]
+    # What bitwise asks for is in force whatever the program does.
+    convolutions = "any" if level == "off" else "deterministic"
+    assert said == [
+        f"environment: CHAINER_CUDNN 0, convolutions {convolutions}, cuDNN for others auto",
+        "functions: CHAINER_CUDNN not set, convolutions deterministic, cuDNN for others never",
+    ]
+
+
+@pytest.mark.long
 def test_the_twins_see_the_same_pictures_and_learn(museum):
     found = [
         json.loads((output_of(museum, name) / output).read_text())
@@ -136,14 +161,75 @@ def test_the_twins_see_the_same_pictures_and_learn(museum):
     assert len({(EXAMPLES / name / "shapes.py").read_bytes() for name in TWINS}) == 1
 
 
+LEAKS = {
+    "hash order": ("words = list(GOOD | BAD)", "words = sorted(GOOD | BAD)"),
+    "listing order": ("in os.listdir(folder)", "in sorted(os.listdir(folder))"),
+    "workers": ("    connection.send([[value", "    random.seed(1337)\n    connection.send([[value"),
+    "thread count": ('int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)', "1"),
+    "default_rng": ("np.random.default_rng()", "np.random.default_rng(1337)"),
+}
+"""Each leak's text in the program, and what stops it there."""
+IN_EVERY_RUN = ("hash order", "workers", "default_rng")
+"""Those that differ from run to run on one machine; the others differ from one machine to the next."""
+
+
+NAMED = (
+    ("hash-order", "words = list(GOOD | BAD)"),
+    ("listing-order", "in os.listdir(folder)"),
+    # What its workers draw from, and nobody has seeded.
+    ("unseeded-generator", "import random"),
+    ("unseeded-generator", "np.random.default_rng()"),
+    ("completion-order", "thread.start()"),
+)
+"""Suspects and what their lines have to hold."""
+
+
+def leave_only(leak):
+    return [change for name, change in LEAKS.items() if name != leak]
+
+
 def test_the_leaks_are_named_with_their_lines(museum, tmp_path):
-    folder, _ = museum("leaks")
-    shutil.copytree(folder, tmp_path, ignore=shutil.ignore_patterns(".reprobox"), dirs_exist_ok=True)
-    spec = tmp_path / "spec.yaml"
-    spec.write_text(spec.read_text().replace("determinism: bitwise", "determinism: off"))
-    found = call_program("verify", "--json", "--runs=2", "--jobs=2", tmp_path, check=False).json
-    kinds = {suspect["kind"] for suspect in found["suspects"]}
-    assert {"hash-order", "listing-order", "unseeded-generator", "completion-order", "thread-count"} <= kinds
+    copy_changed(museum, "leaks", tmp_path)
+    lines = (tmp_path / "train.py").read_text().splitlines()
+    suspects = call_program("verify", "--json", "--runs=2", "--jobs=2", tmp_path, check=False).json["suspects"]
+    for kind, text in NAMED:
+        (number,) = [number for number, line in enumerate(lines, 1) if text in line]
+        assert (kind, f"train.py:{number}") in {(one["kind"], one["where"]) for one in suspects}
+    # The machine's own is no line's.
+    assert ("thread-count", "") in {(one["kind"], one["where"]) for one in suspects}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("leak", [*IN_EVERY_RUN, ""])
+def test_each_leak_alone_makes_runs_differ_and_without_any_they_agree(museum, tmp_path, leak):
+    copy_changed(museum, "leaks", tmp_path, "off", leave_only(leak))
+    done = call_program("verify", "--json", "--runs=2", "--jobs=2", tmp_path, check=False)
+    assert done.json["verdict"] == ("DIFFERENT" if leak else "IDENTICAL"), done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("leak", LEAKS)
+def test_each_leak_alone_is_stopped_at_bitwise(museum, tmp_path, leak):
+    copy_changed(museum, "leaks", tmp_path, "bitwise", leave_only(leak))
+    done = call_program("verify", "--json", "--runs=2", "--jobs=2", tmp_path)
+    assert done.json["verdict"] == "IDENTICAL"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("leak", "machines"),
+    [
+        ("thread count", [f'int("{count}")' for count in (2, 3)]),
+        ("listing order", [f"in sorted(os.listdir(folder), reverse={back})" for back in (False, True)]),
+    ],
+)
+def test_other_machines_differ_by_their_processors_and_file_systems(museum, tmp_path, leak, machines):
+    outputs = []
+    for number, machine in enumerate(machines):
+        changes = [*leave_only(leak), (LEAKS[leak][0], machine)]
+        folder = copy_changed(museum, "leaks", tmp_path / str(number), "off", changes)
+        outputs.append(call_program("run", "--json", folder).json["outputs"])
+    assert outputs[0] != outputs[1]
 
 
 @pytest.mark.long
