@@ -29,7 +29,15 @@ from reprobox.bundle.model import (
     Manifest,
     blob_path,
 )
-from reprobox.bundle.secrets import LOOKED_AT, Secret, find_named, find_variables, find_written, is_text
+from reprobox.bundle.secrets import (
+    LOOKED_AT,
+    LOOKED_AT_INPUT,
+    Secret,
+    find_named,
+    find_variables,
+    find_written,
+    is_text,
+)
 from reprobox.errors import BundleError, UsageError
 from reprobox.image import Image, closing_members
 from reprobox.inputs import hash_file
@@ -245,14 +253,16 @@ def _find_secrets(sources: Sources, data: Mapping[str, Data]) -> Iterator[Secret
     results = {name: one for name, one in data.items() if name.startswith((CLAIM_OUTPUT, INPUTS))}
     yield from find_named((*project, *results))
     for name, one in {**project, **texts, **results}.items():
-        start = one[:LOOKED_AT] if isinstance(one, bytes) else _read_start(one)
+        start = _read_start(one, LOOKED_AT_INPUT if name.startswith(INPUTS) else LOOKED_AT)
         if name not in results or is_text(start):
             yield from find_written(name, start)
 
 
-def _read_start(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(LOOKED_AT)
+def _read_start(data: Data, size: int) -> bytes:
+    if isinstance(data, bytes):
+        return data[:size]
+    with data.open("rb") as stream:
+        return stream.read(size)
 
 
 def list_evidence(state: Path, image_digest: str, sweep_name: str) -> tuple[tuple[str, Path], ...]:

@@ -61,18 +61,17 @@ _PATTERNS = (
     ),
     # The token of a package server may stand where the user does: https://pip.pypa.io/en/stable/topics/authentication/
     ("a URL with a token", re.compile(rb"\bhttps?://[^\s/:@?#,;|\"'<>{}$]{8,300}@", re.IGNORECASE)),
-    (
-        "a package server with a user",
-        re.compile(
-            rb"(?:\b(?:extra[_-])?index(?:es|[_-]url)?|find[_-]links)\b[^\n]{0,200}?"
-            rb"https?://[^\s/:@?#,;|\"'<>{}$]{1,300}@",
-            re.IGNORECASE,
-        ),
-    ),
 )
+_USER = re.compile(rb"https?://[^\s/:@?#,;|\"'<>{}$]{1,300}@", re.IGNORECASE)
+_SERVER = re.compile(rb"(?:\b|_)index(?:es|[_-]url)?\b|find[_-]links\b", re.IGNORECASE)
+"""What a URL with a user, however short, is a package server's for: its line says so, as "--index-url" does."""
+_BEFORE = 200
+"""Bytes before a URL in which that is looked for."""
 _TEXT_START = 8000
 LOOKED_AT = 4 * 2**20
 """Bytes of each file that are searched."""
+LOOKED_AT_INPUT = 2**18
+"""The same, of an input's files, of which there may be a hundred thousand."""
 
 
 @dataclass(frozen=True, order=True)
@@ -95,9 +94,20 @@ def find_named(paths: Iterable[str]) -> Iterator[Secret]:
 
 def find_written(path: str, data: bytes) -> Iterator[Secret]:
     """Yield what a file's beginning holds, one of each kind."""
+    for what, start in _search(data):
+        yield Secret(f"{path}:{data.count(bytes([10]), 0, start) + 1}", what, path)
+
+
+def _search(data: bytes) -> Iterator[tuple[str, int]]:
+    """Yield what is found, one of each kind, and where it begins."""
     for what, pattern in _PATTERNS:
         if found := pattern.search(data):
-            yield Secret(f"{path}:{data.count(bytes([10]), 0, found.start()) + 1}", what, path)
+            yield what, found.start()
+    for found in _USER.finditer(data):
+        before = data[max(0, found.start() - _BEFORE) : found.start()].rpartition(b"\n")[2]
+        if _SERVER.search(before):
+            yield "a package server with a user", found.start()
+            return
 
 
 def is_text(data: bytes) -> bool:
@@ -111,6 +121,5 @@ def find_variables(env: Iterable[tuple[str, str]]) -> Iterator[Secret]:
         if value and _NAMES.search(name.upper()):
             yield Secret(f"env.{name}", "its name says that it is a secret")
             continue
-        for what, pattern in _PATTERNS:
-            if pattern.search(value.encode("utf-8", "surrogateescape")):
-                yield Secret(f"env.{name}", f"it holds {what}")
+        for what, _ in _search(value.encode("utf-8", "surrogateescape")):
+            yield Secret(f"env.{name}", f"it holds {what}")

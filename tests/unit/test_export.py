@@ -41,6 +41,7 @@ WITH_INPUT = f"{TINY}inputs: {{notes.txt: {hashlib.sha256(TOKEN).hexdigest()}}}\
         ("load.py", b"url = 'https://alice:@example.org/simple'\n", "load.py:1: a URL with a password"),
         ("load.py", b"url = 'https://:x@example.org/simple'\n", "load.py:1: a URL with a password"),
         ("pip.txt", b"six\n--index-url https://pat@example.org/simple\n", "pip.txt:2: a package server with a user"),
+        ("e.sh", b"PIP_EXTRA_INDEX_URL=https://pat@example.org\n", "e.sh:1: a package server with a user"),
         ("uv.toml", b"[[index]]\nurl = 'https://a1B2c3D4e5@example.org'\n", "uv.toml:2: a URL with a token"),
     ],
 )
