@@ -19,7 +19,7 @@ def describe_export(exported: Exported) -> str:
     """Return the summary of an export."""
     manifest = exported.contents.manifest
     lines = [
-        *(f"  left out  {one.path}: {one.reason}" for one in manifest.left_out),
+        *(f"  left out  {escape_unprintable(one.path)}: {one.reason}" for one in manifest.left_out),
         f"bundle   {exported.path}",
         f"digest   {exported.digest}",
         f"size     {format_size(exported.size)}",
