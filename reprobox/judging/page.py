@@ -48,6 +48,7 @@ def lay_out_judgement(judgement: Judgement, language: Language) -> Document:
         sections=tuple(page.section(name, blocks) for name, blocks in page.list_sections()),
         items=(),
         evidence=(),
+        notes_title=page.word("answer"),
     )
 
 

@@ -186,3 +186,5 @@ class Document:
     items: tuple[ItemLine, ...]
     evidence: tuple[tuple[str, str], ...]
     """File and sha256."""
+    notes_title: str = ""
+    """What stands over the notes; empty: that they are notes."""

@@ -55,6 +55,13 @@ def test_every_verdict_is_explained_in_every_language(code, verdict):
     assert "judge." not in made[f"judgement.{code}.md"]
 
 
+def test_the_verdict_is_followed_by_why():
+    judgement = make_judgement()
+    text = pages(judgement)["judgement.en.md"]
+    assert f"> Why: {load_language('en')['judge.CONSISTENT']}" in text
+    assert "> 理由: " in pages(judgement, "ja")["judgement.ja.md"]
+
+
 def test_what_is_said_is_english_in_the_json_and_in_the_pages_language_on_the_page():
     judgement = make_judgement()
     kept = json.loads(format_judgement(judgement))
