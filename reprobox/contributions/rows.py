@@ -107,15 +107,21 @@ def _build_row(line: Line, meta: Meta, report: Report) -> Contribution:
         description=line.cells.get("description", "").strip(),
         no_seed=read_absence(seed),
     )
-    if seed and row.seed is None and not is_absence(seed):
-        complain(f"seed: {quote(seed)} is no integer", _ABSENT_HINT)
-    elif row.seed is None and not row.no_seed:
-        complain(
-            _say_unstated("seed", seed), f"fill the column, or give seed in contributions.meta.json; {_ABSENT_HINT}"
-        )
-    for message, hint in _find_misfits(row, ranked=bool(line.cells.get("rank", "").strip())):
+    ranked = bool(line.cells.get("rank", "").strip())
+    for message, hint in (*_find_misfits(row, ranked=ranked), *_find_seed_misfits(row, seed)):
         complain(message, hint)
     return row
+
+
+def _find_seed_misfits(row: Contribution, text: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the text that is to be a seed, or to say why there is none."""
+    if row.seed is not None or row.no_seed:
+        return
+    if text and not is_absence(text):
+        yield f"seed: {quote(text)} is no integer", _ABSENT_HINT
+    else:
+        hint = f"fill the column, or give seed in contributions.meta.json; {_ABSENT_HINT}"
+        yield _say_unstated("seed", text), hint
 
 
 def _say_unstated(name: str, text: str) -> str:
@@ -127,7 +133,8 @@ def _find_misfits(row: Contribution, *, ranked: bool) -> Iterator[tuple[str, str
         yield "feature: is empty", "every variable has a name"
     if len(row.feature) > LONGEST_NAME:
         yield f"feature: is longer than {LONGEST_NAME} characters", ""
-    if any(len(text) > _LONGEST_TEXT for text in (row.description, row.method, row.importance_type, row.model_id)):
+    texts = (row.description, row.method, row.importance_type, row.metric, row.no_seed, row.model_id)
+    if any(len(text) > _LONGEST_TEXT for text in texts):
         yield f"a text is longer than {_LONGEST_TEXT} characters", ""
     for name in _STATED:
         if not getattr(row, name):
