@@ -28,11 +28,16 @@ class Switch(object):
         self.given = UNCHANGED
 
     def note_given(self, value):
-        """The program gives a value of its own where the switch is a default: that one counts."""
-        if str(value).lower() != str(self.wanted).lower():
+        """The program gives a value of its own where the switch is a default: that one counts; never hinder it."""
+        try:
+            if value == self.wanted or str(value).lower() == str(self.wanted).lower():
+                return
+            note("switch-flipped", describe_flip(self, value, self.wanted))
             self.given = value
             self.seen_flipped = True
-            note("switch-flipped", describe_flip(self, value, self.wanted))
+        except Exception:
+            # Whatever it is, the library says what is wrong with it.
+            pass
 
 
 def apply_switch(switch, version=""):

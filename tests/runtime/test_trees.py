@@ -80,7 +80,7 @@ print(json.dumps([[booster.params.get(name) for name in names] for booster in bo
         [
             ("dict(deterministic=False, nthread=4)", {"lightgbm deterministic": False, "lightgbm num_threads": 4}),
             ("dict(force_col_wise=True, num_threads=1)", {}),
-            pytest.param("dict(n_jobs=-1)", {}, marks=pytest.mark.long),
+            pytest.param("dict(n_jobs=-1, deterministic='true')", {}, marks=pytest.mark.long),
             pytest.param("dict(force_row_wise=False)", {"lightgbm force_row_wise": False}, marks=pytest.mark.long),
             pytest.param("dict(force_col_wise=False)", {"lightgbm force_row_wise": False}, marks=pytest.mark.long),
         ],

@@ -81,15 +81,17 @@ def _fill(params, switches):
         if not given:
             filled[parameter] = switch.wanted
         for name in given:
-            _note_given(switch, name, params[name])
+            if name not in _SAME["num_threads"] or not _is_openmps(params[name]):
+                switch.note_given(params[name])
     return filled
 
 
-def _note_given(switch, name, value):
-    """Note what the program decides otherwise; columns are as good as rows, and no number of threads is OpenMP's."""
-    no_number = name in _SAME["num_threads"] and str(value).lstrip("-").isdigit() and int(value) <= 0
-    if not no_number:
-        switch.note_given(value)
+def _is_openmps(count):
+    """Whether a number of threads leaves it to OpenMP: 0, and any below."""
+    try:
+        return int(count) <= 0
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _cores(models, count):
