@@ -85,6 +85,7 @@ except NotImplementedError:
 """
 
 
+@pytest.mark.long
 def test_on_its_numpy_backend_which_does_not_train_it_repeats_too(runtime_root, tmp_path):
     box = make_group_box(SMALL, runtime_root, tmp_path / "box")
     box.env["KERAS_BACKEND"] = "numpy"
