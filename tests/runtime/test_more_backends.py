@@ -140,6 +140,7 @@ def draw():
 print(json.dumps([draw().tolist(), numba.get_num_threads()]))
 """
 
+    @pytest.mark.long
     def test_with_one_thread_what_prange_draws_repeats(self, make_box):
         box = make_box(SMALL)
         (first, threads), (second, _) = (_run(box, self.PARALLEL)[0] for _ in range(2))
