@@ -76,6 +76,27 @@ print(loss.item(), [p.sum().item() for p in model.parameters()])
 """
 
 
+STEPS = 60
+TRAIN = f"""
+import time
+import torch
+from torch import nn
+convolutions = nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3)
+model = nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(32 * 121, 10))
+optimizer = torch.optim.Adam(model.parameters())
+x, y = torch.rand(64, 1, 28, 28), torch.randint(0, 10, (64,))
+def step():
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+step()
+began = time.process_time()
+for _ in range({STEPS}):
+    step()
+print(time.process_time() - began)
+"""
+
+
 @pytest.mark.network
 class TestTorch:
     def test_batches_steps_and_names(self, torch_box):
@@ -109,6 +130,16 @@ class TestTorch:
         code = TORCH.replace("PLANT", "pass")
         plain = torch_box.script(code)
         assert traced(torch_box).script(code) == plain
+
+    @pytest.mark.long
+    def test_it_costs_little(self, torch_box):
+        def measure(box):
+            return min(float(again(box).script(TRAIN)[-1]) for _ in range(2))
+
+        plain, with_trace = measure(torch_box), measure(traced(torch_box))
+        assert len(events(torch_box)) > STEPS
+        # The benchmarks hold it to 10 % of a whole run.
+        assert with_trace < 1.25 * plain, (with_trace, plain)
 
     def test_every_type_of_tensor(self, torch_box):
         box = traced(torch_box)
