@@ -87,14 +87,24 @@ class TestTorch:
 
 
 class TestTensorflow:
-    """Without a control of its own, as JAX: it takes minutes on a model, and the others' controls are enough."""
+    """It takes minutes on a model; its wheels need AVX."""
+
+    def test_without_pins_an_older_processor_computes_otherwise(self, tensors):
+        differing = find_differences(tensors, "bitwise", [native_or("Haswell", "avx2"), "SandyBridge"])
+        assert {"product", "perceptron by SGD"} <= differing
+        assert not {"uniform", "shuffle"} & differing
 
     def test_two_makers_agree(self, tensors):
         assert find_differences(tensors, "{level: portable, cpu: avx2}", two_makers()) == set()
 
 
 class TestJax:
-    """What it compiles takes minutes on a model."""
+    """What it compiles takes minutes on a model; its wheels need AVX."""
+
+    def test_without_pins_an_older_processor_computes_otherwise(self, functions):
+        differing = find_differences(functions, "bitwise", [native_or("Haswell", "avx2"), "SandyBridge"])
+        assert {"product"} <= differing
+        assert "uniform" not in differing
 
     def test_two_makers_agree(self, functions):
         assert find_differences(functions, "{level: portable, cpu: avx2}", two_makers()) == set()
