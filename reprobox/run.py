@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +11,12 @@ from pathlib import Path
 from reprobox import __version__
 from reprobox.engines.base import ContainerResult, ContainerSpec, EngineInfo, Fence, Mount, Runner
 from reprobox.errors import EngineError, Interrupted, ReproboxError, UsageError
-from reprobox.files import name_full_disk, remove_tree, write_atomic
+from reprobox.files import remove_tree, write_atomic
 from reprobox.fragments import find_gpu_use, find_peak_memory, merge_suspects, read_fragments
 from reprobox.gpus.selection import choose_gpus
 from reprobox.gpus.slowdowns import Slowdowns, list_slowdowns, read_slowdowns
 from reprobox.metrics import read_metrics
-from reprobox.outputs import copy_outputs, find_missing, list_outputs, walk_tree
+from reprobox.outputs import find_missing, list_outputs
 from reprobox.plan import Plan, StagePlan, source_digest
 from reprobox.records import (
     RECORD_SCHEMA,
@@ -33,13 +30,19 @@ from reprobox.records import (
     StageRecord,
     format_record,
 )
+from reprobox.run_folder import (
+    OnOutput,
+    RunLog,
+    choose_inside_user,
+    lend_folders,
+    make_run_folder,
+    reserve_room,
+    start_from,
+)
 from reprobox.spec.model import Spec
 
-UNPRIVILEGED = (1000, 1000)
-"""Who the program is inside when the caller is root: never root itself."""
 RECORD_TARGET = "/run/reprobox"
 CONTRACT_TARGET = "/opt/reprobox/contract.json"
-OnOutput = Callable[[str, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,12 @@ def run_image(
     """
     info = engine.info()
     _check_engine(info)
-    folder = _make_run_folder(request)
-    _start_from(request.earlier, folder)
+    folder = make_run_folder(request.runs, request.started)
+    start_from(request.earlier, folder)
     results: list[StageRecord] = []
     slowed = read_slowdowns() if request.gpus else {}
     stopped: ReproboxError | None = None
-    with _reserved(folder), _Log(folder / "log.txt", on_output) as log, _lend_folders(folder, request.caller, info):
+    with reserve_room(folder), RunLog(folder / "log.txt", on_output) as log, lend_folders(folder, request.caller, info):
         try:
             for stage in _choose_stages(request):
                 _check_stopped(is_stopped)
@@ -141,28 +144,6 @@ def _list_unheld(spec: Spec, info: EngineInfo) -> Iterator[str]:
         yield f"resources: {' and '.join(asked)} had no effect, since {info.name} cannot limit containers here"
 
 
-def _make_run_folder(request: RunRequest) -> Path:
-    stamp = request.started.strftime("%Y%m%d-%H%M%S")
-    for count in range(1, 10_000):
-        folder = request.runs / (stamp if count == 1 else f"{stamp}-{count}")
-        with suppress(FileExistsError):
-            folder.mkdir(parents=True)
-            (folder / "output").mkdir()
-            (folder / "record").mkdir()
-            return folder
-    raise UsageError(f"{request.runs} already holds ten thousand runs of this second")
-
-
-def _start_from(earlier: EarlierRun | None, folder: Path) -> None:
-    if earlier is None:
-        return
-    try:
-        copy_outputs(earlier.outputs, Path(earlier.folder) / "output", folder / "output")
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-
-
 def _choose_stages(request: RunRequest) -> tuple[StagePlan, ...]:
     if request.command:
         return (StagePlan("command", request.command, ()),)
@@ -192,7 +173,7 @@ def _choose_exit_code(result: ContainerResult) -> int:
 
 
 def _container_for(stage: StagePlan, request: RunRequest, folder: Path) -> ContainerSpec:
-    uid, gid = _inside_user(request.caller)
+    uid, gid = choose_inside_user(request.caller)
     resources = request.spec.resources
     fence = request.fence(folder) if request.fence else None
     inputs = tuple(
@@ -234,78 +215,6 @@ def _mount_contract(request: RunRequest, folder: Path) -> Iterator[Mount]:
     if request.contract is not None:
         write_atomic(folder / "contract.json", request.contract)
         yield Mount(folder / "contract.json", CONTRACT_TARGET)
-
-
-def _inside_user(caller: tuple[int, int]) -> tuple[int, int]:
-    return caller if caller[0] else UNPRIVILEGED
-
-
-@contextmanager
-def _lend_folders(folder: Path, caller: tuple[int, int], info: EngineInfo) -> Iterator[None]:
-    """Give the writable folders to the user inside for the time of the run, and all that is in them back after it."""
-    lent = (folder / "output", folder / "record")
-    inside = caller if info.runs_as_caller else _inside_user(caller)
-    if inside == caller:
-        yield
-        return
-    for path in lent:
-        _hand_over(path, inside)
-    try:
-        yield
-    finally:
-        for path in lent:
-            _hand_over(path, caller)
-
-
-def _hand_over(folder: Path, owner: tuple[int, int]) -> None:
-    os.chown(folder, *owner)
-    for path in walk_tree(folder, lambda path, reason: None):
-        with suppress(OSError):  # what cannot be reached is warned of when the outputs are listed
-            os.chown(path, *owner, follow_symlinks=False)
-
-
-class _Log(AbstractContextManager["_Log"]):
-    """Keeps what the program prints, while it is passed on; a full disk ends the keeping and not the run."""
-
-    def __init__(self, path: Path, on_output: OnOutput) -> None:
-        self._file = path.open("wb", buffering=0)
-        self._on_output = on_output
-        self._left = _LOG_LIMIT
-        self.warnings: tuple[str, ...] = ()
-
-    def take(self, stream: str, data: bytes) -> None:
-        """Take one piece of output."""
-        self._on_output(stream, data)
-        if self._left <= 0:
-            return
-        self._left -= len(data)
-        try:
-            self._file.write(data)
-            if self._left <= 0:
-                self._file.write(b"\n[reprobox: the program printed more than is kept here]\n")
-        except OSError as error:
-            self._left = 0
-            self.warnings = (f"log.txt is not whole: {error.strerror or error}",)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-@contextmanager
-def _reserved(folder: Path) -> Iterator[None]:
-    """Keep room for the record, however full the program makes the disk."""
-    path = folder / ".reserved"
-    try:
-        with name_full_disk(folder):
-            path.write_bytes(bytes(_RESERVE))
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-_LOG_LIMIT = 64 * 2**20
-"""Bytes of the program's output kept in ``log.txt``."""
-_RESERVE = 2**20
 
 
 def _make_record(
