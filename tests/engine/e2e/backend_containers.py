@@ -9,6 +9,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[3]
 MATRIX = REPOSITORY / "tests" / "runtime" / "matrix"
 PAGE = REPOSITORY / "docs" / "backends.md"
+SCRIPTS = {"tensorflow in sessions of v1": "tensorflow_1", "keras 2 on TensorFlow": "keras_2"}
+"""Of those that are not called as the first word of their row."""
 _BEGIN, _END = "<!-- containers: written by the tests -->\n", "<!-- end of the containers -->\n"
 _HEAD = "| backend | version | image | twice the same seed | another seed |\n|---|---|---|---|---|\n"
 
@@ -22,8 +24,8 @@ import sys
 import time
 
 
-def start(name, variables):
-    command = [sys.executable, "run_%s.py" % name.split(" ")[0]]
+def start(script, variables):
+    command = [sys.executable, "run_%s.py" % script]
     return subprocess.Popen(command, env=dict(os.environ, **variables), stdout=subprocess.PIPE)
 
 
@@ -37,7 +39,7 @@ with open("scripts.json") as file:
     scripts = sorted(json.load(file).items())
 printed, begun = {}, time.monotonic()
 for i in range(0, len(scripts), 2):
-    started = [(name, start(name, variables)) for name, variables in scripts[i : i + 2]]
+    started = [(name, start(script, variables)) for name, (script, variables) in scripts[i : i + 2]]
     printed.update((name, finish(process)) for name, process in started)
     print(scripts[i][0], "%.1f s" % (time.monotonic() - begun), flush=True)
 with open("/output/printed.json", "w") as file:
@@ -61,10 +63,11 @@ class Image:
 
     def fill(self, folder: Path) -> None:
         """Put the scripts into a project's folder; its command runs the driver."""
-        for name in {script.split(" ")[0] for script in self.scripts}:
-            shutil.copyfile(MATRIX / f"run_{name}.py", folder / f"run_{name}.py")
+        chosen = {name: (SCRIPTS.get(name, name.split(" ")[0]), variables) for name, variables in self.scripts.items()}
+        for script, _ in chosen.values():
+            shutil.copyfile(MATRIX / f"run_{script}.py", folder / f"run_{script}.py")
         shutil.copyfile(MATRIX / "harness.py", folder / "harness.py")
-        (folder / "scripts.json").write_text(json.dumps(self.scripts))
+        (folder / "scripts.json").write_text(json.dumps(chosen))
 
 
 SMALL = Image(
@@ -96,7 +99,7 @@ TENSORFLOW = Image(
     "backends-tensorflow",
     "Debian 12, Python 3.11",
     ("packages: [tensorflow-cpu==2.21.0]",),
-    {"tensorflow": {}, "keras on TensorFlow": {"KERAS_BACKEND": "tensorflow"}},
+    {"tensorflow": {}, "tensorflow in sessions of v1": {}, "keras on TensorFlow": {"KERAS_BACKEND": "tensorflow"}},
 )
 OLD = Image(
     "backends-old",
@@ -117,7 +120,33 @@ PADDLE = Image(
     ("packages: [paddlepaddle==3.3.1, setuptools==80.9.0]",),
     {"paddle": {}},
 )
-IMAGES = (SMALL, TORCH, TENSORFLOW, OLD, PADDLE)
+KERAS_2 = Image(
+    "backends-keras-2",
+    "Debian 11, Python 3.9",
+    (
+        "base: debian:11",
+        "frameworks: {tensorflow-cpu: 2.8.4, keras: 2.8.0, numpy: 1.22.4}",
+    ),
+    {"keras 2 on TensorFlow": {}},
+)
+AESARA = Image(
+    "backends-aesara",
+    "Debian 12, Python 3.11",
+    ("packages: [aesara==2.9.4, numpy==1.26.4, scipy==1.11.4, setuptools==59.8.0]",),
+    {"pytensor as Aesara": {"AESARA_FLAGS": "cxx="}},
+)
+CHAINER_1 = Image(
+    "backends-chainer-1",
+    "Debian 11, Python 3.9",
+    (
+        "base: debian:11",
+        "packages:",
+        "  list: [numpy==1.19.5, chainer==1.24.0, protobuf==3.20.3, setuptools==57.5.0, wheel==0.37.1]",
+        "  from_source: [chainer]",
+    ),
+    {"chainer 1": {}},
+)
+IMAGES = (SMALL, TORCH, TENSORFLOW, OLD, PADDLE, KERAS_2, AESARA, CHAINER_1)
 
 
 def read_rows() -> dict[str, str]:

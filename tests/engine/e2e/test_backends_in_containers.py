@@ -12,6 +12,14 @@ from program import call_program
 
 pytestmark = [pytest.mark.network, pytest.mark.long]
 
+NAMES = {
+    "xgboost_cpu": "xgboost",
+    "tensorflow_cpu": "tensorflow",
+    "paddlepaddle": "paddle",
+    "aesara-": "pytensor-aesara ",
+}
+"""How a lock writes packages, and how a record names their backends."""
+
 
 @pytest.fixture(scope="module", params=IMAGES, ids=lambda image: image.name)
 def ran(request, make_project, fresh_lock):
@@ -58,7 +66,7 @@ def test_the_record_names_each_backend_with_the_version_of_the_lock(ran):
     record = json.loads((first / "run.json").read_text())
     assert record["warnings"] == [] == record["runtime"]["warnings"]
     locked = (first.parents[2] / "spec.lock").read_text().lower().replace("scikit_learn", "sklearn")
-    for written, imported in (("xgboost_cpu", "xgboost"), ("tensorflow_cpu", "tensorflow"), ("paddlepaddle", "paddle")):
+    for written, imported in NAMES.items():
         locked = locked.replace(written, imported)
     versions = _read_versions(first)
     names = {name.split(" ")[0] for name in image.scripts}

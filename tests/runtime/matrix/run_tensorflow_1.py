@@ -1,7 +1,11 @@
-"""TensorFlow 1: a graph's initial values, draws and a step of training in a session."""
+"""TensorFlow 1, or 2 in its style: a graph's initial values, draws and a step of training in a session."""
 
-import tensorflow as tf
 from harness import main
+
+try:
+    import tensorflow.compat.v1 as tf
+except ImportError:  # before 1.13
+    import tensorflow as tf
 
 
 def draw():
