@@ -160,20 +160,24 @@ def test_without_labels_the_shift_of_the_predictions_counts(project):
     assert "baseline" not in done.stderr
 
 
-def test_ctrl_c_leaves_nothing_half_written(project):
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_goes_on(project):
     kept = project / ".reprobox" / "contributions"
     kept.mkdir(exist_ok=True)
     before = {path.name for path in kept.iterdir()}
     arguments = [PROGRAM, "contributions", "--permute", "--input", "data", "--repeats", "500"]
     with subprocess.Popen(arguments, cwd=project, stderr=subprocess.PIPE, text=True) as running:
         assert any(line.startswith("cost") for line in running.stderr)
-        time.sleep(1)
-        assert {path.name for path in kept.iterdir()} != before
+        deadline = time.monotonic() + 60
+        while not (kept / "unfinished.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
         running.send_signal(signal.SIGINT)
         running.stderr.read()
     assert running.returncode == 130
-    assert {path.name for path in kept.iterdir()} == before
+    assert {path.name for path in kept.iterdir()} == {*before, "unfinished.json"}
     assert not docker.APIClient().containers(filters={"ancestor": "reprobox/contributions:latest"})
+    done = call_program("contributions", "--permute", "--input", "data", "--repeats", "1", cwd=project)
+    assert "known    1 of these runs, from a permutation that ended early" in done.stderr
+    assert not (kept / "unfinished.json").exists()
 
 
 def test_a_table_that_predict_reads_by_way_of_an_earlier_stage_is_told(project):
