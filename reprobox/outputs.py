@@ -144,8 +144,9 @@ def find_output(run: Path, path: str) -> Path | None:
     """
     output, name = run / "output", PurePosixPath(path)
     found = output / name
-    inside = not name.is_absolute() and found.parent.resolve().is_relative_to(output.resolve())
-    return found if inside else None
+    # Not `resolve`, which is an error of its own kind where links lead in a circle.
+    real = Path(os.path.realpath(found.parent))
+    return found if not name.is_absolute() and real.is_relative_to(os.path.realpath(output)) else None
 
 
 def find_missing(declared: tuple[str, ...], present: tuple[OutputFile, ...]) -> tuple[str, ...]:

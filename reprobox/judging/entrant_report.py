@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reprobox.bundle.model import REPORT, Manifest
 from reprobox.errors import UsageError
+from reprobox.judging.allowance import Allowance, Overspent
 from reprobox.judging.identity import Entry
 from reprobox.languages import Reason, Said, list_languages, load_language, make_reason
 from reprobox.report.build import build_report
@@ -23,6 +24,7 @@ PAGES = "entrant-report.*"
 """What is written of it beside the judgement."""
 LARGEST = 4 * 2**20
 """Bytes; a report of a thousand packages has half a megabyte."""
+_SECONDS = 120.0
 _MOST_NAMED = 3
 
 
@@ -39,10 +41,14 @@ def is_unpacked(path: str) -> bool:
     return not path.startswith(REPORT) or path == REPORT_FILE
 
 
-def examine_report(entry: Entry) -> EntrantReport:
-    """Check the entry's report, and write its pages anew."""
+def examine_report(entry: Entry, seconds: float = _SECONDS) -> EntrantReport:
+    """Check the entry's report, and write its pages anew, with so much processor time at most."""
     packed = tuple(_note_packed(entry.manifest))
-    found = _examine(entry)
+    try:
+        with Allowance(seconds).spend():
+            found = _examine(entry)
+    except Overspent:
+        found = EntrantReport((make_reason("report_unshown"),))
     return EntrantReport((*found.notes, *packed), found.pages)
 
 
@@ -59,7 +65,10 @@ def _examine(entry: Entry) -> EntrantReport:
         return EntrantReport((make_reason("report_unreadable", why=_shorten(exc.message, entry.folder)),))
     if problems:
         return EntrantReport((make_reason("report_faulty", problems=len(problems), first=str(problems[0])),))
-    report = build_report(value)
+    try:
+        report = build_report(value)
+    except ValueError:  # it keeps the rules, and holds what no report of ours can
+        return EntrantReport((make_reason("report_sound"), make_reason("report_unshown")))
     of_claim = (report.run.id, report.run.image_digest) == (entry.claim.id, entry.claim.image_digest)
     notes = (make_reason("report_sound"), *(() if of_claim else (make_reason("report_of_other", run=report.run.id),)))
     try:

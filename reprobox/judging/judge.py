@@ -121,12 +121,13 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_rung: Callable[[Rung], None]) -> Judgement:
     contest, engine, settings = options.contest, bench.engines[0], bench.settings
+    file = describe_file(path)  # before it is read: one that is changed meanwhile is another
     heading, signer, entry = _take_in(path, folder, options, settings)
     inputs, other = find_inputs(entry, contest)
     image, entry = provide_image(path, entry, engine, settings, rebuild=options.rebuild)
     request = _make_request(entry, image, folder, options, bench, inputs)
     report = examine_report(entry)
-    trail = Trail(_start(path, entry, heading, signer, request, engine.info(), options, folder), on_rung)
+    trail = Trail(_start(file, entry, heading, signer, request, engine.info(), options, folder), on_rung)
     trail.notes += report.notes
     unclaimed = _list_unclaimed(entry, contest)
     if other or unclaimed:
@@ -221,7 +222,7 @@ def _keep_profile(folder: Path) -> Path | None:
 
 
 def _start(
-    path: Path,
+    file: dict[str, int],
     entry: Entry,
     heading: Heading,
     signer: str,
@@ -236,7 +237,7 @@ def _start(
     return Judgement(
         entry=entry.plan.name,
         bundle=heading.digest,
-        file=describe_file(path),
+        file=file,
         signer=signer,
         image_digest=entry.image.config_digest,
         seed=entry.plan.seed,

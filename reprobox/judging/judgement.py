@@ -154,8 +154,14 @@ class Judgement:
 
 
 def describe_file(path: Path) -> dict[str, int]:
-    """Return what changes with a file's content: its size in bytes, and the nanosecond of its last change."""
-    status = path.stat()
+    """Return what changes with a file's content: its size in bytes, and the nanosecond of its last change.
+
+    Nothing of one that is not there: whoever opens it says so.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return {}
     return {"size": status.st_size, "modified_ns": status.st_mtime_ns}
 
 

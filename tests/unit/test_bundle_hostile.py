@@ -9,6 +9,7 @@ import tarfile
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import zstandard
@@ -22,6 +23,7 @@ from reprobox.cli import app
 from reprobox.engines.fake import _INFO, FakeEngine
 from reprobox.errors import BundleError, UsageError
 from reprobox.gpus.driver import Driver
+from reprobox.judging import entrant_report
 from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
 from reprobox.judging.receive import check_room
 from reprobox.judging.terms import Contest, Limits
@@ -29,6 +31,7 @@ from reprobox.judging.words import tell_english
 from reprobox.languages import load_language
 from reprobox.report.json_text import format_report
 from reprobox.settings import Settings
+from reprobox.typed_json import Misfit
 
 
 class Silence:
@@ -917,6 +920,25 @@ def test_a_report_that_breaks_the_rules_is_a_note_and_no_page(judge, bent, tmp_p
     assert str(tmp_path) not in tell_english(judgement.notes)
     assert not list(folder.glob("entrant-report.*"))
     assert not any(one in (folder / "judgement.en.md").read_text("utf-8") for one in "\x1b\x9b\x07\u202e")
+
+
+def test_a_report_that_keeps_the_rules_and_is_none_of_ours_has_no_page(judge, bent, tmp_path, monkeypatch):
+    def refuse(value):
+        raise Misfit("a number")
+
+    monkeypatch.setattr(entrant_report, "build_report", refuse)
+    put_report(bent)
+    assert notes_of(judge(bent.write(tmp_path / "x"))) == ["report_sound", "report_unshown", "report_packed"]
+
+
+def test_a_report_that_takes_too_long_has_no_page(monkeypatch):
+    def work(entry):
+        while True:
+            sum(range(1000))
+
+    monkeypatch.setattr(entrant_report, "_examine", work)
+    found = entrant_report.examine_report(SimpleNamespace(manifest=SimpleNamespace(files=())), 0.05)
+    assert ([note.key for note in found.notes], found.pages) == (["report_unshown"], ())
 
 
 def test_pages_of_an_earlier_file_are_not_left_beside_another(judge, bent, whole, tmp_path):

@@ -60,6 +60,16 @@ def test_a_folder_that_leads_to_the_claim_gives_neither_score_nor_agreement(cont
     assert find_metrics(contest, judged, ("out/predictions.csv",), {}) == {"accuracy": 0.75}
 
 
+def test_links_in_a_circle_give_neither_score_nor_agreement(contest, run, tmp_path):
+    claim = run("id,label\n4,dog\n")
+    judged = tmp_path / "judged"
+    (judged / "output").mkdir(parents=True)
+    (judged / "output" / "out").symlink_to("out")
+    contest = replace(contest, predictions="out/predictions.csv")
+    assert find_metrics(contest, judged, ("out/predictions.csv",), {}) == {}
+    assert find_agreement("out/predictions.csv", claim, judged) is None
+
+
 def test_without_labels_it_is_what_the_program_says(tmp_path):
     assert find_metrics(Contest(), tmp_path, (), {"accuracy": 1.0}) == {"accuracy": 1.0}
 
