@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -14,10 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reprobox.errors import FetchError
-from reprobox.files import write_atomic
+from reprobox.files import FULL_DISK, write_atomic
 
 _CHUNK = 1 << 20
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class BlobStore:
@@ -147,7 +145,7 @@ class BlobStore:
         try:
             yield
         except OSError as exc:
-            if exc.errno not in _FULL:
+            if exc.errno not in FULL_DISK:
                 raise FetchError(
                     f"{what}: the download cache {self.root} cannot be written: {exc.strerror}",
                     hint="check who owns the cache folder, or choose another one",

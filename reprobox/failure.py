@@ -11,11 +11,10 @@ from pathlib import Path
 
 from reprobox import __version__
 from reprobox.errors import BuildError, Interrupted, ReproboxError, SpecError, UsageError
-from reprobox.files import write_atomic
+from reprobox.files import FULL_DISK, write_atomic
 from reprobox.streams import escape_unprintable, write_line
 
 BUG = 70
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _PLACES = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
@@ -55,7 +54,7 @@ def _translate(exc: BaseException, reports: Path) -> ReproboxError:
         return exc
     if isinstance(exc, KeyboardInterrupt):
         return Interrupted("interrupted")
-    if isinstance(exc, OSError) and exc.errno in _FULL:
+    if isinstance(exc, OSError) and exc.errno in FULL_DISK:
         return BuildError(f"{exc.filename or 'a file'}: no space left on its disk", hint="make room there")
     if isinstance(exc, OSError) and exc.errno in _PLACES and exc.filename:
         name = str(exc.filename)

@@ -18,7 +18,8 @@ UNFINISHED = ".reprobox-tmp"
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """What some network and FUSE file systems answer."""
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL_DISK = frozenset((errno.ENOSPC, errno.EDQUOT))
+"""What a write says where the disk, or what a user may have of it, is full."""
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def name_full_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in _FULL and exc.filename is None:
+        if exc.errno in FULL_DISK and exc.filename is None:
             exc.filename = str(path)
         raise
 

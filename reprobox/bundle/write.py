@@ -17,7 +17,7 @@ from reprobox.bundle.manifest import format_manifest
 from reprobox.bundle.model import MANIFEST, SIGNATURE, BundledFile, blob_path
 from reprobox.bundle.packing import Compression
 from reprobox.errors import BuildError, UsageError
-from reprobox.files import UNFINISHED
+from reprobox.files import FULL_DISK, UNFINISHED
 from reprobox.image import Image, write_member
 from reprobox.layers.model import Layer
 
@@ -150,7 +150,7 @@ class _Resumed:
 
 
 def _explain(exc: OSError, out: Path, partial: Path) -> UsageError:
-    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+    if exc.errno in FULL_DISK:
         return UsageError(
             f"no space left for {out}",
             hint=f"make room and export again: it goes on from {partial.name}, which you may also remove",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import errno
 import gzip
 import hashlib
 import json
@@ -20,6 +19,7 @@ from typing import Any, BinaryIO, cast
 import zstandard
 
 from reprobox.errors import BuildError
+from reprobox.files import FULL_DISK
 from reprobox.layers.model import Layer
 from reprobox.layers.rootfs import read_root_files
 from reprobox.layers.store import LayerStore, explain_disk_errors
@@ -112,7 +112,7 @@ def _explain_damage(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        if exc.errno in FULL_DISK:
             raise
         raise BuildError(f"{what} cannot be read or is damaged: {exc.strerror or exc}") from exc
     except _DAMAGE as exc:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import lzma
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ from typing import BinaryIO, cast
 import zstandard
 
 from reprobox.errors import BuildError
+from reprobox.files import FULL_DISK
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def open_deb_data(path: Path, what: str) -> Iterator[BinaryIO]:
         try:
             yield _decompress(name, member, what)
         except OSError as exc:
-            if exc.errno in _FULL:  # it is whoever reads that has no room, not the package that is damaged
+            if exc.errno in FULL_DISK:  # it is whoever reads that has no room, not the package that is damaged
                 raise
             raise BuildError(f"{what} is damaged: {name}: {exc}") from exc
         except (lzma.LZMAError, zstandard.ZstdError, EOFError) as exc:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from reprobox.errors import BuildError
-from reprobox.files import make_temporary, remove_leftovers
+from reprobox.files import FULL_DISK, make_temporary, remove_leftovers
 from reprobox.layers.model import LAYER_FORMAT, Layer
 
 _CHUNK = 1 << 20
 _WRITE_BACK = 8 * _CHUNK
 _RECORD_SCHEMA = 1
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DamagedLayer(BuildError):
@@ -213,7 +211,7 @@ def explain_disk_errors(what: str, root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in _FULL:
+        if exc.errno in FULL_DISK:
             raise BuildError(
                 f"no space left in {root} while making the layer {what!r}",
                 hint="make room there, or name another cache folder",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from reprobox.errors import UsageError
-from reprobox.files import make_folder_atomic, write_atomic
+from reprobox.files import FULL_DISK, make_folder_atomic, write_atomic
 from reprobox.languages import Language, load_language
 from reprobox.report.json_text import format_report
 from reprobox.report.kaggle import list_kaggle_files
@@ -22,7 +21,6 @@ FORMATS = ("json", "md", "html", "pdf", "kaggle", "sbom")
 SUMS = "SHA256SUMS"
 """What the folder holds; a folder that has it, and nothing else than it says, is an earlier report of ours."""
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 PrintPdf = Callable[[str], bytes]
 
 
@@ -98,7 +96,7 @@ def write_folder(folder: Path, files: dict[str, bytes]) -> None:
     try:
         _write_whole(folder, files)
     except OSError as exc:
-        if exc.errno in _FULL:
+        if exc.errno in FULL_DISK:
             raise
         reason = f"{exc.filename or folder}: {exc.strerror or exc}"
         raise UsageError(f"{folder} cannot be written: {reason}", hint="name another folder: -o FOLDER") from exc

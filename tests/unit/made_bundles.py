@@ -3,8 +3,10 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import zstandard
@@ -21,12 +23,37 @@ from reprobox.layers.store import LayerStore
 from reprobox.lock_text import format_lock
 from reprobox.plan import make_plan
 from reprobox.records import OutputFile, format_record
+from reprobox.settings import Settings
 from reprobox.source import list_left_out, list_source
 from reprobox.spec.load import load_spec
 
 TINY = "reprobox: 1\nname: tiny\nseed: 7\ncommand: python train.py\noutputs: [model.npy, metrics.json]\n"
 FILES = {"train.py": b"print('trained')\n", "data/table.csv": b"a,b\n1,2\n"}
 OUTPUTS = {"model.npy": b"model", "metrics.json": b'{"accuracy": 0.5}'}
+
+
+class Silence:
+    """Hears everything and says nothing."""
+
+    def note(self, text):
+        pass
+
+    warn = end_task = note
+
+    def start_task(self, name, total):
+        return lambda count: None
+
+
+def make_settings(folder):
+    """Return the settings of a judge who keeps everything below a folder, on one and the same day."""
+    return Settings(
+        cache=folder / "cache",
+        home=folder,
+        environ={},
+        caller=(os.getuid(), os.getgid()),
+        reporter=Silence(),
+        now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
+    )
 
 
 def make_bundle(folder, *, spec=TINY, files=FILES, outputs=OUTPUTS, env=(), key=None, **options):

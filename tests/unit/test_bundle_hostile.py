@@ -7,13 +7,12 @@ import json
 import os
 import tarfile
 import tracemalloc
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import zstandard
-from made_bundles import HOST, OUTPUTS, TINY, Bent, dump, make_bundle, make_tar, member, raw_header
+from made_bundles import HOST, OUTPUTS, TINY, Bent, dump, make_bundle, make_settings, make_tar, member, raw_header
 from test_report_texts import make_hostile
 from typer.testing import CliRunner
 
@@ -30,21 +29,7 @@ from reprobox.judging.terms import Contest, Limits
 from reprobox.judging.words import tell_english
 from reprobox.languages import load_language
 from reprobox.report.json_text import format_report
-from reprobox.settings import Settings
 from reprobox.typed_json import Misfit
-
-
-class Silence:
-    """Hears everything and says nothing."""
-
-    def note(self, text):
-        pass
-
-    warn = end_task = note
-
-    def start_task(self, name, total):
-        return lambda count: None
-
 
 ESCAPES = "\x1b[31mred\x1b[0m\x9b2J\x07\r\n\u202e"
 
@@ -67,14 +52,7 @@ def judge(tmp_path):
 
     def call(path, predictions="", **limits):
         call.engine = FakeEngine()
-        settings = Settings(
-            cache=tmp_path / "cache",
-            home=tmp_path,
-            environ={},
-            caller=(os.getuid(), os.getgid()),
-            reporter=Silence(),
-            now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
-        )
+        settings = make_settings(tmp_path)
         bench = Bench((call.engine,), HOST, Driver(()), settings)
         options = JudgeOptions(
             Contest(predictions=predictions, limits=Limits(**limits)), None, rebuild=False, runtime="", gpus=()

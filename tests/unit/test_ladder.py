@@ -1,18 +1,15 @@
 """Up the ladder with an engine in memory: each way a claim and the judge's runs can stand to each other."""
 
 import json
-import os
 import re
 import time
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_bundles import HOST, Bent, make_bundle
-from test_bundle_hostile import Silence
+from made_bundles import HOST, Bent, make_bundle, make_settings
 
 from reprobox.compare.model import Tolerance
 from reprobox.engines.fake import FakeEngine
@@ -22,7 +19,6 @@ from reprobox.judging.judge import Bench, JudgeOptions, judge_bundle
 from reprobox.judging.terms import Contest, Limits, Metric
 from reprobox.judging.text import describe_judgement
 from reprobox.judging.words import tell_english
-from reprobox.settings import Settings
 
 SPEC = """reprobox: 1
 name: tiny
@@ -79,14 +75,7 @@ def judge(tmp_path):
             bent = Bent.read(bundle)
             bent.edit_record(lambda record: record.update(gpus=list(gpus)))
             bundle = bent.write(bundle)
-        settings = Settings(
-            cache=tmp_path / "cache",
-            home=tmp_path,
-            environ={},
-            caller=(os.getuid(), os.getgid()),
-            reporter=Silence(),
-            now=lambda: datetime.now(UTC),
-        )
+        settings = make_settings(tmp_path)
         bench = Bench((FakeEngine(program(left, [] if seen is None else seen)),), HOST, Driver(()), settings, at_once)
         options = JudgeOptions(Contest(**contest), None, rebuild=False, runtime="", gpus=())
         return judge_bundle(bundle, tmp_path / "judgements" / "tiny", options, bench, lambda rung: None)

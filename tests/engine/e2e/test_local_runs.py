@@ -9,19 +9,12 @@ from pathlib import Path
 
 import pytest
 from gpu_stand_ins import SMI, install
+from local_marks import LOCAL
 from program import PROGRAM, call_program
 from runtime.venvs import install_venv
 from somebody import Somebody
 
-from reprobox.engines.local.isolation import choose_namespaces
-
-pytestmark = [
-    pytest.mark.network,
-    pytest.mark.skipif(
-        "mount" not in choose_namespaces(network=False) and not os.environ.get("CI"),
-        reason="this machine gives nobody a user namespace",
-    ),
-]
+pytestmark = [*LOCAL]
 
 SCRIPT = """\
 import json, os, socket, sys

@@ -1,21 +1,13 @@
 """Without a container, a program that ends in good order when its time is over is no result, whoever waits for it."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+from local_marks import LOCAL
 from program import call_program
 
-from reprobox.engines.local.isolation import choose_namespaces
-
-pytestmark = [
-    pytest.mark.network,
-    pytest.mark.skipif(
-        "mount" not in choose_namespaces(network=False) and not os.environ.get("CI"),
-        reason="this machine gives nobody a user namespace",
-    ),
-]
+pytestmark = [*LOCAL]
 
 SCRIPT = """\
 import json, signal, sys, time
