@@ -14,6 +14,7 @@ import pytest
 from engine_images import make_image, run_shell
 from engine_tidying import wait_for_tidying
 
+from reprobox.engines import ending
 from reprobox.engines.base import ContainerSpec, GpuAccess, Mount
 from reprobox.engines.docker import connect
 from reprobox.engines.docker.containers import Containers
@@ -236,15 +237,17 @@ def test_no_container_is_left_after_runs_that_end_in_any_way(everywhere):
 def test_a_signal_in_this_process_stops_the_container(engine, busybox, number, received):
     output = []
     before = signal.getsignal(number)
-    timer = threading.Timer(0.7, os.kill, (os.getpid(), number))
-    timer.start()
+
+    def answer(stream, data):
+        output.append(data)
+        if data == b"up\n":
+            os.kill(os.getpid(), number)
+
     traps = "; ".join(f"trap 'echo {name}; exit 9' {name}" for name in ("INT", "TERM", "HUP", "QUIT"))
     script = f"{traps}; echo up; while true; do sleep 0.1; done"
     began = time.monotonic()
     with pytest.raises(Interrupted, match=number.name):
-        engine.run_container(
-            ContainerSpec(busybox, argv=("sh", "-c", script)), lambda stream, data: output.append(data)
-        )
+        engine.run_container(ContainerSpec(busybox, argv=("sh", "-c", script)), answer)
     assert b"".join(output).decode() == f"up\n{received}\n"
     assert time.monotonic() - began < 5
     assert count_containers(engine) == 0
@@ -292,33 +295,36 @@ def test_an_output_that_nobody_takes_any_more_is_not_the_engine_s_fault(engine, 
 
 def test_a_signal_that_is_ignored_stays_ignored(engine, busybox):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    spec = ContainerSpec(busybox, argv=("sh", "-c", "echo up; sleep 1"))
     try:
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGHUP)).start()
-        assert run(engine, "sleep", "1")[0].exit_code == 0
+        result = engine.run_container(spec, lambda stream, data: os.kill(os.getpid(), signal.SIGHUP))
+        assert result.exit_code == 0
     finally:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_second_signal_does_not_wait(engine, busybox):
-    def interrupt_twice():
-        for _ in range(2):
-            time.sleep(0.6)
-            os.kill(os.getpid(), signal.SIGINT)
+def test_a_second_signal_does_not_wait(engine, busybox, monkeypatch):
+    monkeypatch.setattr(ending, "GRACE", 30)
 
-    threading.Thread(target=interrupt_twice).start()
+    def answer(stream, data):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    script = "trap 'echo asked' INT; echo up; while true; do sleep 0.1; done"
     began = time.monotonic()
     with pytest.raises(Interrupted):
-        run(engine, "sh", "-c", "trap '' TERM INT; while true; do sleep 0.1; done")
-    assert time.monotonic() - began < 2.5
+        engine.run_container(ContainerSpec(busybox, argv=("sh", "-c", script)), answer)
+    assert time.monotonic() - began < 15
 
 
 def test_containers_of_other_threads_are_stopped_on_request(engine, busybox):
     ended = []
-    thread = threading.Thread(target=lambda: ended.append(run(engine, "sleep", "60")[0]))
+    up = threading.Event()
+    spec = ContainerSpec(busybox, argv=("sh", "-c", "echo up; sleep 60"))
+    thread = threading.Thread(target=lambda: ended.append(engine.run_container(spec, lambda stream, data: up.set())))
     thread.start()
-    time.sleep(0.7)
+    assert up.wait(30)
     engine.stop_containers()
-    thread.join(timeout=10)
+    thread.join(timeout=20)
     assert [result.exit_code for result in ended] == [137]
 
 

@@ -208,12 +208,17 @@ def test_runs_of_other_threads_are_stopped_on_request(engine):
 
 
 def test_ctrl_c_reaches_the_program_and_ends_the_run(engine):
-    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     output = []
-    spec = ContainerSpec("it", argv=("trap 'echo saved; exit 0' INT; while true; do sleep 0.1; done",))
+
+    def answer(stream, data):
+        output.append(data)
+        if data == b"up\n":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    spec = ContainerSpec("it", argv=("trap 'echo saved; exit 0' INT; echo up; while true; do sleep 0.1; done",))
     with pytest.raises(Interrupted):
-        engine.run_container(spec, lambda stream, data: output.append(data))
-    assert b"".join(output) == b"saved\n"
+        engine.run_container(spec, answer)
+    assert b"".join(output) == b"up\nsaved\n"
 
 
 def test_a_command_that_is_not_there_ends_as_it_does_in_a_shell(engine):

@@ -133,13 +133,17 @@ class TestTorch:
 
     @pytest.mark.long
     def test_it_costs_little(self, torch_box):
-        def measure(box):
-            return min(float(again(box).script(TRAIN)[-1]) for _ in range(2))
-
-        plain, with_trace = measure(torch_box), measure(traced(torch_box))
+        boxes = torch_box, traced(torch_box)
+        rounds = []
+        # In turn, and as often as a busy machine needs: the least that each took can only come nearer to what it costs.
+        while len(rounds) < 8:
+            rounds.append([float(again(box).script(TRAIN)[-1]) for box in boxes])
+            plain, with_trace = map(min, zip(*rounds, strict=True))
+            if with_trace < 1.25 * plain:  # the benchmarks hold it to 10 % of a whole run
+                break
+        else:
+            pytest.fail(f"with and without a trace: {rounds}")
         assert len(events(torch_box)) > STEPS
-        # The benchmarks hold it to 10 % of a whole run.
-        assert with_trace < 1.25 * plain, (with_trace, plain)
 
     def test_every_type_of_tensor(self, torch_box):
         box = traced(torch_box)

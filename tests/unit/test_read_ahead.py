@@ -51,12 +51,14 @@ def test_it_reads_no_further_than_a_few_chunks_and_stops_when_nobody_wants_more(
 
 
 def test_it_reads_while_somebody_is_busy():
-    def slow():
-        for _ in range(5):
-            time.sleep(0.1)
+    reached = [threading.Event() for _ in range(3)]
+
+    def source():
+        for event in reached:
+            event.set()
             yield b"x"
 
-    began = time.monotonic()
-    for _ in read_ahead(slow()):
-        time.sleep(0.1)
-    assert time.monotonic() - began < 0.9
+    ahead = read_ahead(source())
+    next(ahead)
+    assert [event.wait(20) for event in reached] == [True] * 3
+    ahead.close()
