@@ -34,7 +34,8 @@ def score_claim(
     fresh: Sequence[Mapping[str, float]] = (),
 ) -> tuple[Score, ...]:
     """Set the claimed scores beside the judge's and the band of fresh seeds: the contest's metric, or all shared."""
-    names = [contest.metric.name] if contest.metric else sorted(claimed.keys() & judged.keys())[:_MOST_SCORES]
+    shared = claimed.keys() & (judged or next(iter(fresh), {})).keys()
+    names = [contest.metric.name] if contest.metric else sorted(shared)[:_MOST_SCORES]
     return tuple(_score(name, contest, claimed, judged, fresh) for name in names if name in claimed)
 
 

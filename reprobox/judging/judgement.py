@@ -61,7 +61,7 @@ class Agreement:
     path: str
     with_claim: float
     between_seeds: float | None
-    """The mean over the fresh seeds, each against the judge's run; ``None`` where none was tried."""
+    """The mean over the fresh seeds, each against the judge's own training, or the first of them; ``None`` without."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
@@ -17,7 +18,7 @@ from reprobox.judging.ending import explain_failure
 from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Agreement, Judgement, Outcome
 from reprobox.judging.scoring import find_metrics
-from reprobox.judging.seeds import SeedRuns, measure_agreement
+from reprobox.judging.seeds import SeedRuns, compare_seeds, leave_the_same, measure_agreement
 from reprobox.judging.terms import Contest
 from reprobox.judging.trail import Trail
 from reprobox.languages import Reason, Said, make_reason
@@ -85,9 +86,11 @@ def _judge_predictions(given: Climb) -> Judgement | None:
         trail.reach(1, PREDICTS, Outcome.SKIPPED, _name_obstacles(obstacles))
         return None
     trail.parted = comparison
-    trail.agreement = _agree(given, made[0], ())
+    trail.agreement = _agree(given, made[0])
     answer = _name_differing(comparison)
     trail.reach(1, PREDICTS, Outcome.FAILED, answer)
+    # A score that is not computed from these predictions is the claim's own, which came with the model.
+    _add_seeds(given, _score(given, made[0]) if given.contest.labels else {}, ())
     return trail.close(Verdict.DIFFERENT, (make_reason("predicts_other"), *answer))
 
 
@@ -150,19 +153,24 @@ def _judge_claim(given: Climb, made: Sequence[Ran]) -> Judgement | Verdict:
     )
     trail.circumstances = compare_circumstances(entry.claim, record)
     trail.notes += list_copies(entry)
-    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(given, made[0]))
+    metrics = _score(given, made[0])
+    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), metrics)
     if judgement.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
-        key = "content_claimed" if judgement.verdict is Verdict.IDENTICAL else "content_within"
-        answer = (make_reason(key, agreeing=judgement.agreeing, runs=judgement.runs),)
-        if lie := find_false_score(contest, trail.scores):
-            trail.reach(3, MATCHES, Outcome.FAILED, (*answer, lie))
-            return trail.close(Verdict.DIFFERENT, (lie,))
-        trail.reach(3, MATCHES, Outcome.PASSED, answer)
-        return trail.close(judgement.verdict, answer)
+        identical = judgement.verdict is Verdict.IDENTICAL
+        key = "content_claimed" if identical else "content_within"
+        answer: Said = (make_reason(key, agreeing=judgement.agreeing, runs=judgement.runs),)
+        lie = find_false_score(contest, trail.scores)
+        trail.reach(3, MATCHES, Outcome.FAILED if lie else Outcome.PASSED, (*answer, lie) if lie else answer)
+        if not identical:
+            trail.parted = next(one for one in comparisons if not one.identical)
+        if lie or not identical:
+            trail.agreement = _agree(given, made[0])
+            _add_seeds(given, metrics, made[:1])
+        return trail.close(Verdict.DIFFERENT, (lie,)) if lie else trail.close(judgement.verdict, answer)
     # A claim without outputs differs in nothing, and is no claim either.
     parted = next((one for one in comparisons if not one.identical), RunComparison(""))
     trail.parted = parted
-    trail.agreement = _agree(given, made[0], ())
+    trail.agreement = _agree(given, made[0])
     if judgement.verdict is Verdict.NOT_COMPARABLE:
         why = _explain(judgement, obstacles, nothing_left=not entry.claim.outputs)
         trail.reach(3, MATCHES, Outcome.FAILED, why)
@@ -179,23 +187,48 @@ def _judge_seeds(given: Climb, made: Sequence[Ran], otherwise: Verdict) -> Judge
     differs = trail.last_answer
     if otherwise is Verdict.DIFFERENT:
         differs = (make_reason("result_differs"), *differs)
-    if not contest.seeds or entry.plan.level is Level.OFF or not trail.scores:
+    fresh = _run_seeds(given, _score(given, made[0]), made[:1])
+    if fresh is None or not trail.scores:
         why = "no_seeds_asked" if not contest.seeds else "no_shared_metric"
         why = "no_seed_set" if entry.plan.level is Level.OFF else why
         trail.reach(4, SEEDS, Outcome.SKIPPED, (make_reason(why),))
         return trail.close(otherwise, differs)
-    seeds = choose_seeds(entry.plan.seed, contest.seeds)
-    fresh = SeedRuns(tuple(_run(given, tuple(reseed_request(given.request, entry.lock, seed) for seed in seeds))))
-    trail.agreement = _agree(given, made[0], fresh.complete)
-    fresh_metrics = tuple(_score(given, one) for one in fresh.complete)
-    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), _score(given, made[0]), fresh_metrics)
-    if failed := len(fresh.made) - len(fresh.complete):
-        trail.notes.append(make_reason("seeds_failed", failed=failed, seeds=len(fresh.made)))
-    if fresh.unmoved(made[0][1]):
-        trail.notes.append(make_reason("seeds_move_nothing"))
     verdict, answer = fresh.judge(trail.scores)
     trail.reach(4, SEEDS, Outcome.PASSED if verdict is Verdict.CONSISTENT else Outcome.FAILED, (answer,))
     return trail.close(verdict if verdict is Verdict.CONSISTENT else otherwise, (*differs, answer))
+
+
+def _add_seeds(given: Climb, metrics: Mapping[str, float], beside: Sequence[Ran]) -> None:
+    """Run fresh seeds beside an answer that stands: how close it is says nothing where nobody knows how close they are.
+
+    Takes what ``_run_seeds`` takes.
+    """
+    with suppress(Overspent):
+        if fresh := _run_seeds(given, metrics, beside):
+            given.trail.notes.append(make_reason("seeds_beside", seeds=len(fresh.made)))
+
+
+def _run_seeds(given: Climb, metrics: Mapping[str, float], beside: Sequence[Ran]) -> SeedRuns | None:
+    """Run fresh seeds, and set the agreement and the scores beside theirs; ``None`` where they could tell nothing.
+
+    ``metrics`` are those of the judge's run, which is in ``beside`` if the entry's own seed trained it.
+    """
+    trail, contest, entry = given.trail, given.contest, given.entry
+    if not contest.seeds or entry.plan.level is Level.OFF or not (trail.agreement or trail.scores or metrics):
+        return None
+    seeds = choose_seeds(entry.plan.seed, contest.seeds)
+    fresh = SeedRuns(tuple(_run(given, tuple(reseed_request(given.request, entry.lock, seed) for seed in seeds))))
+    trained = (*beside, *fresh.complete)
+    if trail.agreement:
+        with given.allowance.spend():
+            trail.agreement = replace(trail.agreement, between_seeds=compare_seeds(trail.agreement.path, trained))
+    fresh_metrics = tuple(_score(given, one) for one in fresh.complete)
+    trail.scores = score_claim(contest, read_claimed_metrics(contest, entry), metrics, fresh_metrics)
+    if failed := len(fresh.made) - len(fresh.complete):
+        trail.notes.append(make_reason("seeds_failed", failed=failed, seeds=len(fresh.made)))
+    if leave_the_same(trained):
+        trail.notes.append(make_reason("seeds_move_nothing"))
+    return fresh
 
 
 def _score(given: Climb, ran: Ran) -> dict[str, float]:
@@ -206,9 +239,9 @@ def _score(given: Climb, ran: Ran) -> dict[str, float]:
         return find_metrics(given.contest, folder, claimed, record.metrics)
 
 
-def _agree(given: Climb, judged: Ran, fresh: Sequence[Ran]) -> Agreement | None:
+def _agree(given: Climb, judged: Ran) -> Agreement | None:
     with given.allowance.spend():
-        return measure_agreement(given.entry, given.contest, judged, fresh)
+        return measure_agreement(given.entry, given.contest, judged[0])
 
 
 def _run(given: Climb, requests: tuple[RunRequest, ...]) -> list[Ran]:

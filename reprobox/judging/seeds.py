@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 from reprobox.fleet import Ran
@@ -13,7 +14,6 @@ from reprobox.judging.identity import Entry
 from reprobox.judging.judgement import Agreement, Score
 from reprobox.judging.terms import Contest
 from reprobox.languages import Reason, make_reason
-from reprobox.records import RunRecord
 from reprobox.verdict import Verdict
 
 _FEWEST = 3
@@ -30,10 +30,6 @@ class SeedRuns:
     def complete(self) -> tuple[Ran, ...]:
         """Those that ended well."""
         return tuple(one for one in self.made if not one[1].failed)
-
-    def unmoved(self, run: RunRecord) -> bool:
-        """Whether every seed left what ``run`` left with its own."""
-        return bool(self.complete) and all(record.outputs == run.outputs for _, record in self.complete)
 
     def _are_few(self, count: int) -> bool:
         """Whether so many seeds left a value where not all did."""
@@ -59,13 +55,20 @@ class SeedRuns:
         return (Verdict.DIFFERENT if outside else Verdict.CONSISTENT), said
 
 
-def measure_agreement(entry: Entry, contest: Contest, judged: Ran, fresh: Sequence[Ran]) -> Agreement | None:
-    """Return how many rows of the predictions agree with the claim, and between seeds; ``None`` without predictions."""
+def measure_agreement(entry: Entry, contest: Contest, judged: Path) -> Agreement | None:
+    """Return how many rows of the predictions of the run in ``judged`` are as claimed; ``None`` without predictions."""
     path = choose_predictions(contest.predictions, [file.path for file in entry.claim.outputs])
-    if not path:
-        return None
-    with_claim = find_agreement(path, entry.folder / CLAIM_FOLDER, judged[0])
-    if with_claim is None:
-        return None
-    rates = [rate for folder, _ in fresh if (rate := find_agreement(path, judged[0], folder)) is not None]
-    return Agreement(path, with_claim, fmean(rates) if rates else None)
+    rate = find_agreement(path, entry.folder / CLAIM_FOLDER, judged) if path else None
+    return None if rate is None else Agreement(path, rate, None)
+
+
+def compare_seeds(path: str, trained: Sequence[Ran]) -> float | None:
+    """Return the mean share of rows that the first run's predictions share with each other's; ``None`` with none."""
+    runs = [folder for folder, _ in trained]
+    rates = [rate for one in runs[1:] if (rate := find_agreement(path, runs[0], one)) is not None]
+    return fmean(rates) if rates else None
+
+
+def leave_the_same(trained: Sequence[Ran]) -> bool:
+    """Whether runs with several seeds left the very same."""
+    return len(trained) > 1 and all(record.outputs == trained[0][1].outputs for _, record in trained)

@@ -115,7 +115,56 @@ def test_predictions_of_the_shipped_model_may_differ_by_as_much(judge, tolerance
     assert list_rungs(found)[1] == ("passed" if tolerance else "failed")
     if not tolerance:
         assert found.agreement.with_claim == 1 / 41
-        assert "alone it says nothing" in describe_judgement(found, Path())
+
+
+@pytest.mark.parametrize("seeds", [3, 0])
+def test_other_predictions_of_the_shipped_model_stand_beside_those_of_two_seeds(judge, tmp_path, seeds):
+    labels = tmp_path / "labels.csv"
+    labels.write_bytes(compute(7)["predictions.csv"].replace(b"prediction", b"label"))
+    claimed = {**compute(7), "predictions.csv": compute(8)["predictions.csv"]}
+    found = judge(claimed, compute, labels=labels, metric=Metric("accuracy"), predictions="predictions.csv",
+                  predictions_column="prediction", labels_column="label", seeds=seeds)  # fmt: skip
+    assert found.verdict == "DIFFERENT"
+    assert list_rungs(found) == {0: "passed", 1: "failed"}
+    told = describe_judgement(found, Path())
+    assert ("alone it says nothing" in told) == (not seeds)
+    assert f"{seeds} other seeds were run only to set" in told if seeds else not found.scores
+    assert (found.agreement.between_seeds is not None, len(found.runs)) == (bool(seeds), 1 + seeds)
+    for score in found.scores:
+        assert (score.judged, score.claimed < 1, score.seeds, len(score.band)) == (1.0, True, seeds, 2)
+
+
+def test_a_score_that_came_with_the_shipped_model_is_not_the_judges(judge):
+    claimed = {**compute(7), "predictions.csv": compute(8)["predictions.csv"], "metrics.json": b'{"accuracy": 0.99}'}
+    (score,) = judge(claimed, compute).scores
+    assert (score.claimed, score.judged, score.inside) == (0.99, None, False)
+
+
+def test_what_is_within_the_tolerance_stands_beside_other_seeds_too(judge):
+    """A tolerance that any seed is within would tell nothing."""
+    found = judge(compute(7, shift=1e-9), compute, spec=ALONE, tolerance=Tolerance(absolute=1e-6), seeds=2)
+    assert found.verdict == "EQUIVALENT"
+    assert found.agreement.with_claim == found.agreement.between_seeds == 1 / 41
+    assert [path for path, _ in found.parted.files] == ["model.csv", "predictions.csv"]
+
+
+def test_seeds_that_take_too_long_beside_an_answer_do_not_take_it_back(judge, monkeypatch):
+    def overspend(*_):
+        raise Overspent
+
+    monkeypatch.setattr("reprobox.judging.ladder.compare_seeds", overspend)
+    claimed = {**compute(7), "predictions.csv": compute(8)["predictions.csv"]}
+    assert judge(claimed, compute).verdict == "DIFFERENT"
+
+
+def test_two_seeds_are_set_beside_predictions_without_any_score(judge):
+    def leave(seed):
+        return {name: data for name, data in compute(seed).items() if name != "metrics.json"}
+
+    spec = ALONE + "outputs: [predictions.csv]\n"
+    found = judge(leave(8), leave, spec=spec, seeds=2)
+    assert (found.verdict, list_rungs(found)[4]) == ("DIFFERENT", "skipped")
+    assert found.agreement.between_seeds is not None
 
 
 def test_the_shipped_model_gets_no_copy_of_what_it_is_to_predict(judge):
@@ -176,6 +225,8 @@ def test_entries_that_are_judged_at_once_share_the_machines_memory(judge, limit,
     assert judge(compute(7), compute, at_once=4, limits=Limits(memory=limit)).sandbox["memory"] == memory
 
 
+# It may come while the garbage collector calls back, which only warns of it; a second later it comes again.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_files_that_take_too_long_to_compare_are_not_comparable(judge):
     claimed = {**compute(7), "model.csv": b"value\n" + b"0.5\n" * 3_000_000}
     left = {**compute(7), "model.csv": b"value\n" + b"0.25\n" * 3_000_000}

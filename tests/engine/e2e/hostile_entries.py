@@ -47,6 +47,7 @@ seeds: 0
 inputs: {table.csv: table.csv, folder: folder}
 limits: {memory: 160m, shm: 16m, scratch: 16m, time: 2m, processes: 64, open_files: 256, output: 30m, output_files: 500}
 """
+LABELS = "id,label\n" + "".join(f"{row},{row % 2}\n" for row in range(20))
 STOPPED = {
     "fork-bomb": "its time was up after",
     "memory-bomb": "it wanted more memory than the limit of 167.8 MB (limits.memory)",
@@ -77,6 +78,11 @@ def make_project(folder, environ):
     (folder / "spec.yaml").write_text(text)
     (folder / "contest.yaml").write_text(CONTEST)
     (folder / "hasty.yaml").write_text(CONTEST.replace("2m", "5s"))
+    (folder / "labels.csv").write_text(LABELS)
+    (folder / "labels.yaml").write_text(
+        CONTEST.replace("seeds: 0", "seeds: 2") + "labels: labels.csv\npredictions: results/predictions.csv\n"
+    )
+    (folder / "impatient.yaml").write_text(CONTEST.replace("limits: {", "limits: {comparing: 1s, "))
     (folder / "train.py").write_text(write_program("honest"))
     call_program("run", folder, env=environ, timeout=900)
     return folder
@@ -100,26 +106,35 @@ def find_settings():
     )
 
 
-def hand_over(project, lower, bundle, name, claim=CLAIM, spec="", *, thin=True, **known):
-    """Export the project with another program, and with the record of a run that never was."""
+def hand_over(
+    project, lower, bundle, name, claim=CLAIM, spec="", *, beside=None, outputs="metrics.json", thin=True, **known
+):
+    """Export the project with another program, and with the record of a run that never was.
+
+    ``beside`` are further outputs of that run, ``outputs`` is what the spec says of them, ``spec`` more of its lines.
+    """
     settings = find_settings()
     store = LayerStore(settings.cache)
     run = bundle.parent / "run"
     (honest,) = (project / ".reprobox" / "runs").iterdir()
     (project / "train.py").write_text(write_program(name, **known))
     before = (project / "spec.yaml").read_text()
-    (project / "spec.yaml").write_text(before + spec)
+    (project / "spec.yaml").write_text(before.replace("outputs: [metrics.json]", f"outputs: [{outputs}]") + spec)
+    claimed = {"metrics.json": claim, **(beside or {})}
     try:
         planned = plan_project(open_project(project), settings)
         plan = planned.plan
         layers = (*lower, make_runtime_layer(plan, store), make_source_layer(plan, project, store))
         image = assemble_plan(plan, layers)
-        (run / "output").mkdir(parents=True)
-        (run / "output" / "metrics.json").write_text(claim)
+        for path, text in claimed.items():
+            (run / "output" / path).parent.mkdir(parents=True, exist_ok=True)
+            (run / "output" / path).write_text(text)
         record = replace(
             read_record(honest / "run.json"),
             image_digest=image.config_digest,
-            outputs=(OutputFile("metrics.json", hashlib.sha256(claim.encode()).hexdigest(), len(claim)),),
+            outputs=tuple(
+                OutputFile(path, hashlib.sha256(text.encode()).hexdigest(), len(text)) for path, text in claimed.items()
+            ),
         )
         (run / "run.json").write_text(format_record(record))
         contents = choose_contents(
@@ -187,7 +202,7 @@ def judge_bundle(bundle, contest, out, environ, *options, call=None):
     folder = out / bundle.stem
     judgement = json.loads((folder / "judgement.json").read_text())
     assert judgement["verdict"] in done.stdout
-    (run,) = (folder / "runs").iterdir()
+    run = min((folder / "runs").iterdir())
     return Judged(done, judgement, run)
 
 

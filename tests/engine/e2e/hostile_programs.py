@@ -213,6 +213,25 @@ PROGRAMS = {
     """,
     "link-for-an-output": "import os\nos.symlink('/etc/passwd', '/output/metrics.json')\n",
     "pipe-for-an-output": "import os\nos.mkfifo('/output/metrics.json')\n",
+    "link-to-the-claim": """
+        import os
+        os.symlink('../../../bundle/reprobox/claim/output/results', '/output/results')
+    """,
+    "links-in-a-circle": """
+        import os
+        os.symlink('results', '/output/circle')
+        os.symlink('circle', '/output/results')
+    """,
+    "long-names": """
+        for number in range(400):
+            open(f"/output/{'a' * 200}{number}", 'w').close()
+    """,
+    "slow-to-compare": """
+        with open('/output/values.csv', 'w') as stream:
+            stream.write('value\\n')
+            for _ in range(50):
+                stream.write('0.25\\n' * 100_000)
+    """,
     "folder-for-an-output": "import os\nos.mkdir('/output/metrics.json')\n",
     "odd-numbers": """
         deep = '[' * 5000 + ']' * 5000
@@ -236,7 +255,18 @@ PROGRAMS = {
 }
 
 
-COMPLETED = ("shared-memory-bomb", "intruder", "late", "odd-outputs", "owner-modes", "greedy-for-processors")
+COMPLETED = (
+    "shared-memory-bomb",
+    "intruder",
+    "late",
+    "odd-outputs",
+    "owner-modes",
+    "greedy-for-processors",
+    "link-to-the-claim",
+    "links-in-a-circle",
+    "long-names",
+    "slow-to-compare",
+)
 """Those that leave what they should besides."""
 
 

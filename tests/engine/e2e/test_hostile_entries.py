@@ -14,6 +14,7 @@ from containers import open_client
 from hostile_entries import (
     CLAIM,
     CLAIMED,
+    LABELS,
     STOPPED,
     assert_odd_outputs_are_harmless,
     choose_contest,
@@ -51,10 +52,10 @@ def lower(project):
 def judge(project, lower, tmp_path):
     """Hand over the program of a name with a claim that is made up, and judge it; nothing is left on the machine."""
 
-    def call(name, *, claim=CLAIM, out=tmp_path / "out", spec="", **known):
+    def call(name, *, claim=CLAIM, out=tmp_path / "out", spec="", contest="", **known):
         bundle = hand_over(project, lower, tmp_path / f"{name}.reprobox", name, claim, spec, **known)
         began = time.monotonic()
-        judged = judge_bundle(bundle, project / choose_contest(name), out, {})
+        judged = judge_bundle(bundle, project / (contest or choose_contest(name)), out, {})
         call.seconds = time.monotonic() - began
         assert {path.name for path in tmp_path.iterdir()} <= {bundle.name, "out"}
         return judged.done, judged.judgement, judged.run
@@ -189,6 +190,34 @@ def test_who_prints_the_claimed_score_has_not_reached_it(judge):
     assert (done.code, judgement["verdict"]) == (1, "DIFFERENT"), done.stdout + done.stderr
     (score,) = judgement["scores"]
     assert (score["claimed"], score["judged"]) == (0.999, 0.1)
+
+
+@pytest.mark.parametrize("name", ["link-to-the-claim", "links-in-a-circle"])
+def test_a_link_in_the_place_of_a_folder_leads_nowhere(judge, name):
+    """Of the claim's own predictions it would have their score, with every seed."""
+    predictions = LABELS.replace("label", "prediction")
+    claimed = {"results/predictions.csv": predictions}
+    done, judgement, run = judge(name, claim='{"accuracy": 1.0}', beside=claimed, outputs="'**'", contest="labels.yaml")
+    assert (done.code, judgement["verdict"]) == (1, "DIFFERENT"), done.stdout + done.stderr
+    assert (run / "output" / "results").is_symlink()
+    assert judgement["agreement"] is None
+    (score,) = judgement["scores"]
+    assert (score["claimed"], score["judged"], score["seeds"]) == (1.0, None, 0)
+
+
+def test_a_pattern_that_is_slow_to_match_takes_no_time(judge):
+    done, judgement, _ = judge("long-names", outputs=f"metrics.json, '{'*a' * 40}*b'")
+    assert (done.code, judgement["verdict"]) == (7, "NOT RUN"), done.stdout + done.stderr
+    assert "left out" in done.stdout
+    assert judge.seconds < 40
+
+
+def test_what_takes_too_long_to_compare_is_not_comparable(judge):
+    claimed = {"values.csv": "value\n" + "0.5\n" * 5_000_000}
+    done, judgement, _ = judge("slow-to-compare", beside=claimed, outputs="'*'", contest="impatient.yaml")
+    assert (done.code, judgement["verdict"]) == (1, "NOT COMPARABLE"), done.stdout + done.stderr
+    assert "processor time" in done.stdout
+    assert judge.seconds < 40
 
 
 def test_a_child_that_outlives_its_stage_writes_nothing_more(judge):

@@ -192,6 +192,11 @@ def test_swapped_predictions_are_not_the_shipped_models(entry, judge, tmp_path):
     assert rungs == {0: "passed", 1: "failed"}
     assert "shipped model does not give the submitted predictions" in found["reason"]
     assert any("1 of 100 cells differ" in line for line in found["differences"])
+    assert found["agreement"]["with_claim"] == 100 / 101
+    assert 0 < found["agreement"]["between_seeds"] < 1
+    (score,) = found["scores"]
+    assert (score["judged"], score["seeds"]) == (None, 6)
+    assert score["band"][0] <= score["claimed"] <= score["band"][1]
 
 
 def test_a_changed_weight_is_told_and_a_score_that_no_seed_reaches_is_not_believed(entry, judge, tmp_path):
