@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
+from string import Formatter
 
 from reprobox.errors import UsageError
 from reprobox.templating import templates_folder
 
 FOLDER = "report/lang"
+_FEWEST_LETTERS = 5
+"""Of a sentence that can be known again: "{image}, {kernel}" would be anybody's."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +82,41 @@ def load_language(code: str) -> Language:
     data = yaml.load((templates_folder() / FOLDER / f"{code}.yaml").read_text("utf-8"), Loader=loader)
     texts = {f"{group}.{key}": str(text) for group, entries in data["texts"].items() for key, text in entries.items()}
     return Language(code, data["name"], texts)
+
+
+def recognize(text: str, group: str = "reason") -> Reason | None:
+    """Return the sentence that an English text is, as ``fill`` writes it; ``None`` for any other text.
+
+    Where several are possible, it is the one with the least left to its values. Takes time in proportion to the text.
+    """
+    english = load_language("en")
+    for key, words, names in _list_sentences(group):
+        reason = make_reason(key, **_take_apart(text, words, names))
+        if english.fill(reason, group) == text:
+            return reason
+    return None
+
+
+@cache
+def _list_sentences(group: str) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    """Return the sentences of a group, most words first: key, what stands around the values, the values' names."""
+    found = []
+    for key, text in load_language("en").texts.items():
+        name, _, rest = key.partition(".")
+        pieces = [(words, value) for words, value, _, _ in Formatter().parse(f"{text}{{}}")]
+        words, names = tuple(words for words, _ in pieces), tuple(value for _, value in pieces[:-1] if value)
+        if name == group and sum(map(str.isalpha, "".join(words))) >= _FEWEST_LETTERS:
+            found.append((rest, words, names))
+    return tuple(sorted(found, key=lambda one: -sum(map(len, one[1]))))
+
+
+def _take_apart(text: str, words: tuple[str, ...], names: tuple[str, ...]) -> dict[str, str]:
+    """Return what stands between words, each as short as it can be; anything where these are not the text's words."""
+    values: dict[str, str] = {}
+    place = len(words[0])
+    for number, name in enumerate(names, 1):
+        last = number == len(names)
+        found = len(text) - len(words[number]) if last else text.find(words[number], place)
+        values[name] = text[place:found]
+        place = found + len(words[number])
+    return values

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from reprobox.languages import make_reason, recognize
 from reprobox.report.model import Report
 from reprobox.typed_json import build_value
 
 _AS_WRITTEN = "as_written"
-"""The sentence that is another's: it stays in the language that it was written in."""
+"""The sentence that no version of ours writes: it stays in the language that it was written in."""
 
 
 def build_report(value: dict[str, Any]) -> Report:
@@ -27,4 +28,6 @@ def build_report(value: dict[str, Any]) -> Report:
 
 
 def _quote(text: str) -> dict[str, object]:
-    return {"key": _AS_WRITTEN, "values": [["text", text]]}
+    """Return the sentence that a report's English text is, so that it can be said in any language."""
+    found = recognize(text) or make_reason(_AS_WRITTEN, text=text)
+    return {"key": found.key, "values": [list(one) for one in found.values]}

@@ -11,8 +11,6 @@ from reprobox.languages import list_languages, load_language
 from reprobox.report.build import build_report
 from reprobox.report.check import check_report
 from reprobox.report.json_text import format_report, report_to_json
-from reprobox.report.layout import lay_out
-from reprobox.report.render import format_html
 from reprobox.typed_json import Misfit
 
 ENGLISH = load_language("en")
@@ -33,9 +31,16 @@ def test_its_english_page_is_the_one_that_was_written():
 
 
 @pytest.mark.parametrize("code", list_languages())
-def test_its_reasons_stay_in_the_language_they_were_written_in(code):
-    page = format_html(lay_out(read_back(make_full_report()), load_language(code)), load_language(code))
-    assert "both declared" in page
+def test_its_sentences_are_told_in_every_language(code):
+    assert render(read_back(make_full_report()), code) == render(make_full_report(), code)
+
+
+@pytest.mark.parametrize("code", list_languages())
+def test_a_sentence_of_nobody_we_know_stays_as_it_was_written(code):
+    data = json.loads(format_report(make_full_report(), ENGLISH))
+    data["checklist"][0]["reason"] = "it {was} <b>so</b>"
+    _, page = render(build_report(data), code)
+    assert "it {was} &lt;b&gt;so&lt;/b&gt;" in page
     assert load_language(code)["heading.a_procedure"] in page
 
 
