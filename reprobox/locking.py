@@ -141,7 +141,7 @@ def _resolve_packages(
         try:
             wheels = resolve_wheels(request, settings.reporter.warn)
         except LockError as exc:
-            errors.append(exc)
+            errors.append(built.name_askers(exc))
     if errors:
         raise join_lock_errors(errors) from errors[0]
     return _Packages(wheels, built.sdists)

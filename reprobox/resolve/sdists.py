@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,18 @@ class SdistResolution:
     sdists: tuple[Sdist, ...]
     requirements: tuple[str, ...]
     """The spec's own without the archives' packages, what those need, and what builds them."""
+    asked: tuple[tuple[str, str], ...] = ()
+    """Requirement, and the archive that asks for it."""
+
+    def name_askers(self, error: LockError) -> LockError:
+        """Say of an error what an archive asks for of the packages in it: uv has it for a wish of the spec's."""
+        found = [(line, asker) for line, asker in self.asked if _is_named(Requirement(line).name, error.message)]
+        if not found:
+            return error
+        lines = [f"\n  {line} is what the source archive of {asker} says it needs" for line, asker in found]
+        wheel = f"name a folder under `indexes` that has a wheel of {found[0][1]}, which may need less"
+        hint = f"{error.hint}; or {wheel}" if error.hint else wheel
+        return LockError(error.message + "".join(lines), hint=hint, about=error.about)
 
 
 def resolve_sdists(
@@ -53,9 +66,17 @@ def resolve_sdists(
     sdists = _pin_all(wanted, known, lambda name, version: _pin(name, version, own_indexes, config))
     files = fetch(sdists)
     rest = [str(one) for one in parsed if canonicalize_name(one.name) not in names]
+    asked = []
     for sdist in sdists:
-        rest += _list_needs(sdist, files[sdist.sha256], {one.name: one.version for one in sdists})
-    return SdistResolution(sdists, tuple(dict.fromkeys(rest)))
+        needs = _list_needs(sdist, files[sdist.sha256], {one.name: one.version for one in sdists})
+        asked += [(line, f"{sdist.name} {sdist.version}") for line in needs]
+        rest += needs
+    return SdistResolution(sdists, tuple(dict.fromkeys(rest)), tuple(asked))
+
+
+def _is_named(name: str, text: str) -> bool:
+    written = re.escape(canonicalize_name(name)).replace(r"\-", "[-_.]")
+    return re.search(rf"(?<![\w.-]){written}(?![\w-])", text, re.IGNORECASE) is not None
 
 
 def _exact_version(requirement: Requirement) -> str:

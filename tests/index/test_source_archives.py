@@ -8,7 +8,7 @@ import pytest
 
 from reprobox.errors import FetchError, LockError, LockErrors
 from reprobox.fetch import fetch_sdists
-from reprobox.resolve.sdists import resolve_sdists
+from reprobox.resolve.sdists import SdistResolution, resolve_sdists
 
 OLD = {"old-1.0/setup.py": "raise SystemExit('never run')", "old-1.0/old.egg-info/requires.txt": "lib>=1\n"}
 
@@ -65,6 +65,25 @@ def test_what_it_needs_and_what_builds_it_is_resolved_to_wheels(resolve, stocked
     assert found.requirements == ("wheel", "setuptools", "lib>=1")
     wheels = machine.lock(*found.requirements, excluded=("old",))
     assert [f"{wheel.name} {wheel.version}" for wheel in wheels] == ["lib 1.0", "setuptools 1.0", "wheel 1.0"]
+
+
+def test_who_asks_for_what_cannot_be_had_is_named(resolve, stocked, machine):
+    del stocked.files["lib-1.0-py3-none-any.whl"]
+    found = resolve(["old"], "old==1.0", "wheel")
+    with pytest.raises(LockError) as caught:
+        machine.lock(*found.requirements, excluded=("old",))
+    told = found.name_askers(caught.value)
+    assert "lib>=1 is what the source archive of old 1.0 says it needs" in told.message
+    assert "wheel" not in told.message.rpartition("\n")[2]
+    assert told.hint.endswith("has a wheel of old 1.0, which may need less")
+    other = LockError("libs and a-lib cannot be had")
+    assert found.name_askers(other) is other
+
+
+@pytest.mark.parametrize("text", ["A-lib<2", "a_lib 1 has no wheels", "because a.lib>=1"])
+def test_however_it_is_written(text):
+    found = SdistResolution((), (), (("a_lib>=1", "old 1.0"),))
+    assert "a_lib>=1 is what the source archive of old 1.0 says" in found.name_askers(LockError(text)).message
 
 
 def test_nothing_is_asked_where_nothing_is_built(resolve, index):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .backend_venvs import (
     AESARA,
-    CHAINER_1,
+    CHAINERS,
     KERAS_2,
     OLD,
     PADDLE,
@@ -65,6 +65,8 @@ CASES = (
     Case("catboost", SMALL),
     Case("jax", SMALL, "spawn"),
     Case("keras", SMALL, "spawn", "on JAX", (("KERAS_BACKEND", "jax"),)),
+    Case("keras", SMALL, "spawn", "on NumPy", (("KERAS_BACKEND", "numpy"),), "keras_predict"),
+    Case("keras", SMALL, "spawn", "on OpenVINO", (("KERAS_BACKEND", "openvino"),), "keras_predict"),
     Case("torch", TORCH),
     Case("lightning", TORCH),
     Case("transformers", TORCH),
@@ -75,7 +77,7 @@ CASES = (
     Case("tensorflow", TENSORFLOW_1, "spawn", "1", script="tensorflow_1"),
     Case("keras", KERAS_2, "spawn", "2 on TensorFlow 1", (("KERAS_BACKEND", "tensorflow"),), "keras_2"),
     Case("chainer", OLD),
-    Case("chainer", CHAINER_1, what="1"),
+    *(Case("chainer", group, what=str(number)) for number, group in CHAINERS.items()),
     # Without a compiler: what it computes is the same, and its cache would be another in each run.
     Case("theano", OLD, env=(("THEANO_FLAGS", "cxx="),)),
     Case("mxnet", OLD, "spawn"),

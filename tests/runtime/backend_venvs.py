@@ -37,6 +37,7 @@ SMALL = Group(
             "gymnasium==1.4.0",
         ),
         *("xgboost-cpu==3.4.1", "lightgbm==4.7.0", "catboost==1.2.10", "jax==0.12.0.1", "keras==3.15.1"),
+        "openvino==2026.4.1",
     ),
 )
 TORCH = Group("torch", "3.11", venvs.TORCH)
@@ -50,9 +51,18 @@ OLD = Group(
 )
 SKLEARN_0 = Group("sklearn0", "3.6", ("numpy==1.18.5", "scipy==1.5.4", "scikit-learn==0.21.3", "joblib==1.1.1"))
 LIGHTGBM_2 = Group("lightgbm2", "3.8", ("numpy==1.18.5", "scipy==1.5.4", "scikit-learn==0.23.2", "lightgbm==2.3.1"))
-CHAINER_1 = Group("chainer1", "3.8", ("numpy==1.18.5", "chainer==1.24.0", "setuptools==59.8.0"))
-CHAINER_1_17 = Group("chainer117", "3.8", ("numpy==1.18.5", "chainer==1.17.0", "setuptools==59.8.0"))
-CHAINER_4 = Group("chainer4", "3.8", ("numpy==1.18.5", "chainer==4.5.0", "protobuf==3.19.6", "setuptools==59.8.0"))
+
+
+def _choose_chainer(version: str) -> Group:
+    packages = ("numpy==1.18.5", f"chainer=={version}", "protobuf==3.19.6", "setuptools==59.8.0")
+    return Group(f"chainer{version}", "3.8", packages)
+
+
+CHAINER_1_17 = _choose_chainer("1.17.0")
+CHAINERS = {
+    int(version[0]): _choose_chainer(version) for version in ("1.24.0", "2.1.0", "3.5.0", "4.5.0", "5.4.0", "6.7.0")
+}
+"""Those before the last, by their first number."""
 AESARA = Group("aesara", "3.11", ("aesara==2.9.4", "numpy==1.26.4", "scipy==1.11.4", "setuptools==59.8.0"))
 CUPY = Group("cupy", "3.12", ("cupy-cuda12x==14.2.0",))
 """It can be imported where there is no GPU, and no more."""

@@ -86,12 +86,13 @@ except NotImplementedError:
 
 
 @pytest.mark.long
-def test_on_its_numpy_backend_which_does_not_train_it_repeats_too(runtime_root, tmp_path):
+@pytest.mark.parametrize("backend", ["numpy", "openvino"])
+def test_on_backends_that_do_not_train_it_repeats_too(runtime_root, tmp_path, backend):
     box = make_group_box(SMALL, runtime_root, tmp_path / "box")
-    box.env["KERAS_BACKEND"] = "numpy"
+    box.env["KERAS_BACKEND"] = backend
     first, second = (json.loads(box.script(INFER)[-1]) for _ in range(2))
     assert first == second
-    assert first["backend"] == "numpy"
+    assert first["backend"] == backend
     record = box.records()[0]
     assert (record["backends"]["keras"]["seed"], record["suspects"]) == (SEED, [])
     box.contract["seed"] = SEED + 1

@@ -6,9 +6,8 @@ import pytest
 
 from .backend_venvs import (
     AESARA,
-    CHAINER_1,
     CHAINER_1_17,
-    CHAINER_4,
+    CHAINERS,
     CUPY,
     OLD,
     PADDLE,
@@ -323,7 +322,7 @@ print(json.dumps([seen, os.environ["CHAINER_SEED"], chainer.links.Linear(3, 2).W
         assert record["warnings"] == []
 
     @pytest.mark.parametrize(
-        "group", [OLD, pytest.param(CHAINER_4, marks=pytest.mark.long)], ids=lambda group: group.name
+        "group", [OLD, pytest.param(CHAINERS[4], marks=pytest.mark.long)], ids=lambda group: group.name
     )
     def test_a_switch_that_the_program_changes_for_its_thread_is_noted(self, make_box, group):
         code = """
@@ -346,11 +345,15 @@ print(json.dumps([chainer.config.cudnn_deterministic, chainer.global_config.auto
         assert record["overrides"] == [{"switch": "chainer.global_config.autotune", "set": False, "found": True}]
 
     @pytest.mark.long
-    def test_version_4_draws_from_numpy_and_is_deterministic(self, make_box):
-        numbers, record = _run(make_box(CHAINER_4), self.WEIGHTS)
+    @pytest.mark.parametrize("number", [2, 3, 4, 5, 6])
+    def test_versions_between_draw_from_numpy_and_are_deterministic(self, make_box, number):
+        numbers, record = _run(make_box(CHAINERS[number]), self.WEIGHTS)
         assert numbers == CHAINER_32
         assert _switches(record)["chainer.global_config.cudnn_deterministic"] == ("set", True)
-        assert _switches(record)["chainer.global_config.autotune"] == ("set", False)
+        if number > 2:
+            assert _switches(record)["chainer.global_config.autotune"] == ("set", False)
+        else:
+            assert record["switches"]["chainer.global_config.autotune"]["detail"].startswith("needs Chainer 3.1")
         assert record["warnings"] == []
 
     @pytest.mark.long
@@ -371,13 +374,13 @@ y = layer(chainer.Variable(numpy.zeros((1, 1, 5, 5), "f")))
 weights = [float(w) for w in chainer.links.Linear(3, 2).W.data.ravel()]
 print(json.dumps([y.creator.deterministic, layer.deterministic]))
 """
-        numbers, record = _run(make_box(CHAINER_1), code)
+        numbers, record = _run(make_box(CHAINERS[1]), code)
         assert numbers == [True, False]
         assert _switches(record)["chainer.functions.convolution_2d(deterministic=)"] == ("set", True)
         assert record["switches"]["chainer.global_config.autotune"]["detail"].startswith("needs Chainer 3.1")
 
     def test_version_1_draws_from_numpy(self, make_box):
-        assert _run(make_box(CHAINER_1), self.WEIGHTS)[0] == CHAINER_32
+        assert _run(make_box(CHAINERS[1]), self.WEIGHTS)[0] == CHAINER_32
 
 
 class TestCupy:

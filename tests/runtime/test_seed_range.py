@@ -12,7 +12,7 @@ import pytest
 
 from reprobox.spec.model import SAFE_SEED_MAX, WIDE_SEED_MAX
 
-from .backend_venvs import CHAINER_1, OLD, PADDLE, SMALL, TENSORFLOW, TENSORFLOW_1, TORCH, Group, make_group_box
+from .backend_venvs import CHAINERS, OLD, PADDLE, SMALL, TENSORFLOW, TENSORFLOW_1, TORCH, Group, make_group_box
 from .pythons import REPOSITORY
 
 pytestmark = pytest.mark.network
@@ -120,7 +120,7 @@ RARELY = (
     Case("chainer", OLD, "import chainer, numpy", "numpy.random.seed(number)", _LINEAR, "chainer"),
     Case(
         "chainer 1",
-        CHAINER_1,
+        CHAINERS[1],
         "import chainer.links, numpy",
         "numpy.random.seed(number)",
         _LINEAR,

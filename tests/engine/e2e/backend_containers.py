@@ -1,8 +1,11 @@
 """Groups of backends that share an image, the program that runs them there, and the table of what came of it."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +13,7 @@ REPOSITORY = Path(__file__).parents[3]
 MATRIX = REPOSITORY / "tests" / "runtime" / "matrix"
 PAGE = REPOSITORY / "docs" / "backends.md"
 SCRIPTS = {"tensorflow in sessions of v1": "tensorflow_1", "keras 2 on TensorFlow": "keras_2"}
+SCRIPTS |= dict.fromkeys(("keras on NumPy", "keras on OpenVINO"), "keras_predict")
 """Of those that are not called as the first word of their row."""
 _BEGIN, _END = "<!-- containers: written by the tests -->\n", "<!-- end of the containers -->\n"
 _HEAD = "| backend | version | image | twice the same seed | another seed |\n|---|---|---|---|---|\n"
@@ -57,6 +61,8 @@ class Image:
     where: str
     lines: tuple[str, ...]
     scripts: dict[str, dict[str, str]]
+    wheels: tuple[str, ...] = ()
+    """Those that no index has: pip builds them here, and the image takes them from a folder."""
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -69,18 +75,31 @@ class Image:
         shutil.copyfile(MATRIX / "harness.py", folder / "harness.py")
         (folder / "scripts.json").write_text(json.dumps(chosen))
 
+    def add_wheels(self, folder: Path) -> None:
+        """Build the wheels into a folder, which the project's spec then names."""
+        constraints = folder.parent / "constraints.txt"
+        constraints.write_text("setuptools==59.8.0\nwheel==0.37.1\n")
+        environ = {**os.environ, "PIP_CONSTRAINT": str(constraints), "PIP_BUILD_CONSTRAINT": str(constraints)}
+        argv = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, *self.wheels]
+        subprocess.run(argv, check=True, env=environ, timeout=600)
+        with (folder.parent / "spec.yaml").open("a") as spec:
+            spec.write(f"indexes: ['{folder.as_uri()}']\nsource: {{exclude: [{folder.name}]}}\n")
+
 
 SMALL = Image(
     "backends-small",
     "Debian 12, Python 3.11",
     (
         "packages: [numpy==2.4.6, scipy==1.17.1, scikit-learn==1.9.1, numba==0.65.1, pytensor==3.0.7,",
-        "  gymnasium==1.4.0, xgboost-cpu==3.2.0, lightgbm==4.7.0, catboost==1.2.10, jax==0.10.2, keras==3.15.1]",
+        "  gymnasium==1.4.0, xgboost-cpu==3.2.0, lightgbm==4.7.0, catboost==1.2.10, jax==0.10.2, keras==3.15.1,",
+        "  openvino==2026.4.1]",
     ),
     {
         **{name: {} for name in ("random", "numpy", "scipy", "sklearn", "numba", "pytensor", "gymnasium")},
         **{name: {} for name in ("xgboost", "lightgbm", "catboost", "jax")},
         "keras on JAX": {"KERAS_BACKEND": "jax"},
+        "keras on NumPy": {"KERAS_BACKEND": "numpy"},
+        "keras on OpenVINO": {"KERAS_BACKEND": "openvino"},
     },
 )
 TORCH = Image(
@@ -135,18 +154,25 @@ AESARA = Image(
     ("packages: [aesara==2.9.4, numpy==1.26.4, scipy==1.11.4, setuptools==59.8.0]",),
     {"pytensor as Aesara": {"AESARA_FLAGS": "cxx="}},
 )
-CHAINER_1 = Image(
-    "backends-chainer-1",
-    "Debian 11, Python 3.9",
-    (
-        "base: debian:11",
-        "packages:",
-        "  list: [numpy==1.19.5, chainer==1.24.0, protobuf==3.20.3, setuptools==57.5.0, wheel==0.37.1]",
-        "  from_source: [chainer]",
-    ),
-    {"chainer 1": {}},
+CHAINERS = tuple(
+    Image(
+        f"backends-chainer-{version[0]}",
+        "Debian 11, Python 3.9",
+        (
+            "base: debian:11",
+            "packages:",
+            f"  list: [numpy==1.19.5, chainer=={version}, protobuf==3.7.1, typing_extensions==4.7.1,",
+            "    setuptools==57.5.0, wheel==0.37.1]",
+            *(() if version[0] in "234" else ("  from_source: [chainer]",)),
+        ),
+        {f"chainer {version[0]}": {}},
+        # These archives say that they need CuPy, as whoever packed them had it: what is built of them does not.
+        (f"chainer=={version}",) if version[0] in "234" else (),
+    )
+    # Not 6.7.0: what it needs, typing_extensions 3.6.6 at the newest, ends with an error on Python 3.9.
+    for version in ("1.24.0", "2.1.0", "3.5.0", "4.5.0", "5.4.0", "6.0.0")
 )
-IMAGES = (SMALL, TORCH, TENSORFLOW, OLD, PADDLE, KERAS_2, AESARA, CHAINER_1)
+IMAGES = (SMALL, TORCH, TENSORFLOW, OLD, PADDLE, KERAS_2, AESARA, *CHAINERS)
 
 
 def read_rows() -> dict[str, str]:

@@ -27,6 +27,8 @@ def ran(request, make_project, fresh_lock):
     image = request.param
     folder = make_project(image.name, *image.lines, "outputs: [printed.json]", script=DRIVER)
     image.fill(folder)
+    if image.wheels:
+        image.add_wheels(folder / "wheels")
     fresh_lock(folder)
     first = Path(call_program("run", "--json", folder).json["run_dir"])
     swept = Path(call_program("sweep", "--seeds", "1", "--json", folder, timeout=900).json["record"])
