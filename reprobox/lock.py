@@ -69,6 +69,22 @@ class PythonTarget:
     glibc: str
     """"2.36": decides which wheels fit."""
 
+    @property
+    def short(self) -> str:
+        """ "3.11" of "3.11.2"."""
+        return ".".join(self.version.split(".")[:2])
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The same as numbers."""
+        major, minor = self.short.split(".")
+        return int(major), int(minor)
+
+    @property
+    def abi(self) -> str:
+        """As wheels have it: "cp311", and before 3.8 "cp37m"."""
+        return f"cp{self.short.replace('.', '')}{'m' if self.numbers < (3, 8) else ''}"
+
 
 @dataclass(frozen=True, order=True)
 class Wheel:

@@ -13,7 +13,7 @@ from reprobox.http import add_credentials, open_session
 from reprobox.lock import PythonTarget, Wheel
 from reprobox.simple_index import is_links, read_offers
 from reprobox.uv import PythonConfig, Question, Resolved, UvRefused, WheelFile, compile_requirements, list_indexes
-from reprobox.wheel_tags import name_uv_platform, short_version
+from reprobox.wheel_tags import name_uv_platform
 
 Places = dict[str, tuple[str, ...]]
 """sha256 -> URLs."""
@@ -30,7 +30,7 @@ def find_places(wheels: Sequence[Wheel], config: PythonConfig, python: PythonTar
     )
     question = Question(
         requirements=tuple(f"{wheel.name}=={wheel.version}" for wheel in wheels),
-        python_version=short_version(python),
+        python_version=python.short,
         platform=name_uv_platform(python, _name_architecture(wheels)),
         deps=False,
     )

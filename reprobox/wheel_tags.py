@@ -37,14 +37,9 @@ def name_uv_platform(target: PythonTarget, architecture: str) -> str:
     return f"{name_architecture(architecture)}-manylinux_2_{fitting[-1]}"
 
 
-def short_version(target: PythonTarget) -> str:
-    """Return "3.11" of "3.11.2"."""
-    return ".".join(target.version.split(".")[:2])
-
-
 def choose_wheel(files: Iterable[WheelFile], target: PythonTarget, architecture: str) -> WheelFile | None:
     """Return the file that an installer in the image would take; ``None`` when none fits."""
-    ranks = _rank_tags(short_version(target), _read_glibc(target), name_architecture(architecture))
+    ranks = _rank_tags(target.numbers, target.abi, _read_glibc(target), name_architecture(architecture))
     ranked = [(rank, file) for file in files if (rank := _rank(file.filename, ranks)) is not None]
     # Best tag, then highest build number, then by name, so that the order of an index page never matters.
     return min(ranked, key=lambda item: (item[0], item[1].filename))[1] if ranked else None
@@ -61,14 +56,9 @@ def _rank(filename: str, ranks: dict[Tag, int]) -> tuple[int, int, str] | None:
 
 
 @cache
-def _rank_tags(python: str, glibc: int, architecture: str) -> dict[Tag, int]:
-    major, minor = (int(part) for part in python.split("."))
+def _rank_tags(python: tuple[int, int], abi: str, glibc: int, architecture: str) -> dict[Tag, int]:
     platforms = list(_list_platforms(glibc, architecture))
-    abi = f"cp{major}{minor}" + ("m" if (major, minor) < (3, 8) else "")
-    tags = [
-        *cpython_tags((major, minor), [abi], platforms),
-        *compatible_tags((major, minor), f"cp{major}{minor}", platforms),
-    ]
+    tags = [*cpython_tags(python, [abi], platforms), *compatible_tags(python, abi.rstrip("m"), platforms)]
     return {tag: rank for rank, tag in reversed(list(enumerate(tags)))}
 
 

@@ -117,7 +117,7 @@ class ContainerCompiler(AbstractContextManager["ContainerCompiler"]):
         said = b"".join(self._complaints)[-_KEEP:].decode("utf-8", "replace").strip()
         return BuildError(
             f"{self._executable} could not compile {count} modules ({self._ended})" + (f":\n{said}" if said else ""),
-            hint="is it a CPython 3.7 or newer?",
+            hint="is it a CPython 3.6 or newer?",
         )
 
 

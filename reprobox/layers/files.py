@@ -13,7 +13,7 @@ from reprobox.errors import BuildError
 from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
 from reprobox.layers.tar import Entry, Kind, TarWriter, make_dir, make_file, make_symlink, tar_name
-from reprobox.layers.wheel_files import VENV, short_version, site_packages
+from reprobox.layers.wheel_files import VENV, site_packages
 from reprobox.lock import PythonTarget
 
 FileItem = tuple[Entry, bytes | Path | None]
@@ -48,7 +48,7 @@ def make_files_layer(
 
 def venv_entries(python: PythonTarget) -> tuple[tuple[Entry, bytes | None], ...]:
     """Return what ``<executable> -m venv --without-pip /opt/venv`` makes, but for :data:`VENV_DIFFERENCES`."""
-    minor = int(short_version(python).split(".")[1])
+    minor = int(python.short.split(".")[1])
     folders = ["opt", VENV, f"{VENV}/bin", f"{VENV}/include", f"{VENV}/lib"]
     folders += [posixpath.dirname(site_packages(python)), site_packages(python)]
     items: list[tuple[Entry, bytes | None]] = [
@@ -57,7 +57,7 @@ def venv_entries(python: PythonTarget) -> tuple[tuple[Entry, bytes | None], ...]
         _file(f"{VENV}/pyvenv.cfg", _venv_config(python, minor)),
     ]
     if minor >= 11:
-        folders.append(f"{VENV}/include/python{short_version(python)}")
+        folders.append(f"{VENV}/include/python{python.short}")
     if minor >= 13:
         items.append(_file(f"{VENV}/.gitignore", _GITIGNORE))
     items += [(make_dir(folder), None) for folder in folders]
@@ -66,7 +66,7 @@ def venv_entries(python: PythonTarget) -> tuple[tuple[Entry, bytes | None], ...]
 
 def _interpreter_links(python: PythonTarget) -> list[tuple[str, str]]:
     own = posixpath.basename(python.executable)
-    others = {"python", "python3", f"python{short_version(python)}"} - {own}
+    others = {"python", "python3", f"python{python.short}"} - {own}
     return [(own, python.executable), *((name, own) for name in sorted(others))]
 
 

@@ -17,7 +17,6 @@ from reprobox.layers.model import Layer
 from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import EMPTY_DIGEST, TarWriter
 from reprobox.layers.wheel_bytecode import BytecodeShop, bytecode_key
-from reprobox.layers.wheel_files import short_version
 from reprobox.layers.wheel_tar import (
     Claims,
     Listing,
@@ -55,7 +54,7 @@ def describe_group(wheels: Sequence[Wheel]) -> str:
 
 def files_key(wheels: Iterable[Wheel], python: PythonTarget) -> str:
     """Return the layer store's key of a group's files: everything their bytes depend on."""
-    return json.dumps(["wheels", short_version(python), [[one.name, one.version, one.sha256] for one in wheels]])
+    return json.dumps(["wheels", python.short, [[one.name, one.version, one.sha256] for one in wheels]])
 
 
 def find_missing_groups(

@@ -14,7 +14,6 @@ from reprobox.layers.read_tar import read_entries
 from reprobox.layers.spool import Spool, Waiting
 from reprobox.layers.store import DamagedLayer, LayerStore
 from reprobox.layers.tar import TarWriter, make_file
-from reprobox.layers.wheel_files import short_version
 from reprobox.layers.wheel_tar import Placed, WheelFile, is_source, read_data, write_contents
 from reprobox.lock import PythonTarget, Wheel
 
@@ -51,7 +50,7 @@ class _Sources(Mapping[str, bytes]):
 def bytecode_key(wheels: Sequence[Wheel], python: PythonTarget, identity: str) -> str:
     """Return the layer store's key of a group's bytecode; ``identity`` is the compiler's."""
     contents = [[wheel.name, wheel.version, wheel.sha256] for wheel in wheels]
-    return json.dumps(["bytecode of", short_version(python), identity, contents])
+    return json.dumps(["bytecode of", python.short, identity, contents])
 
 
 class BytecodeShop:
@@ -91,7 +90,7 @@ class BytecodeShop:
 
     def _part_key(self, sha256: str, paths: Iterable[str]) -> str:
         listing = hashlib.sha256("\0".join(sorted(paths)).encode("utf-8", "surrogateescape")).hexdigest()
-        return json.dumps(["bytecode", short_version(self._python), self._compiler.identity, sha256, listing])
+        return json.dumps(["bytecode", self._python.short, self._compiler.identity, sha256, listing])
 
     def _compile(self, parts: Sequence[_Part], spool: Spool) -> list[_Files]:
         """Return each part's bytecode files; compile what no earlier build of the same wheel has left here.
@@ -147,7 +146,7 @@ def _describe(group: Sequence[WheelFile]) -> str:
 
 def _bytecode_path(path: str, python: PythonTarget) -> str:
     folder, _, name = path.rpartition("/")
-    return f"{folder}/__pycache__/{name[:-3]}.cpython-{short_version(python).replace('.', '')}.pyc"
+    return f"{folder}/__pycache__/{name[:-3]}.cpython-{python.short.replace('.', '')}.pyc"
 
 
 def _write_with_folders(files: _Files, spool: Spool) -> Callable[[BinaryIO], None]:

@@ -55,14 +55,9 @@ def describe_wheel(wheel: Wheel) -> str:
     return f"wheel {wheel.filename}"
 
 
-def short_version(python: PythonTarget) -> str:
-    """Return "3.11" of "3.11.2"."""
-    return ".".join(python.version.split(".")[:2])
-
-
 def site_packages(python: PythonTarget) -> str:
     """Return the venv's site-packages, relative to the root."""
-    return f"{VENV}/lib/python{short_version(python)}/site-packages"
+    return f"{VENV}/lib/python{python.short}/site-packages"
 
 
 def list_installed_files(wheel: Wheel, archive: ZipMembers, python: PythonTarget) -> dict[str, InstalledFile]:
@@ -84,7 +79,7 @@ def check_tags(wheel: Wheel, python: PythonTarget) -> None:
         raise BuildError(f"{describe_wheel(wheel)}: {exc}") from exc
     if not same:
         raise BuildError(f"{describe_wheel(wheel)}: the lock says it is {wheel.name} {wheel.version}")
-    interpreters = _interpreter_tags(short_version(python))
+    interpreters = _interpreter_tags(python.numbers, python.abi)
     glibc = tuple(int(part) for part in python.glibc.split(".")[:2])
     if not any((tag.interpreter, tag.abi) in interpreters and _fits_platform(tag, glibc) for tag in tags):
         raise BuildError(
@@ -94,11 +89,10 @@ def check_tags(wheel: Wheel, python: PythonTarget) -> None:
 
 
 @cache
-def _interpreter_tags(version: str) -> frozenset[tuple[str, str]]:
-    numbers = [int(part) for part in version.split(".")]
-    abi = f"cp{numbers[0]}{numbers[1]}"
-    native: Iterator[Tag] = cpython_tags(numbers, [abi], ["any"])
-    return frozenset((tag.interpreter, tag.abi) for tag in (*native, *compatible_tags(numbers, abi, ["any"])))
+def _interpreter_tags(python: tuple[int, int], abi: str) -> frozenset[tuple[str, str]]:
+    native: Iterator[Tag] = cpython_tags(python, [abi], ["any"])
+    pure = compatible_tags(python, abi.rstrip("m"), ["any"])
+    return frozenset((tag.interpreter, tag.abi) for tag in (*native, *pure))
 
 
 def _fits_platform(tag: Tag, glibc: tuple[int, ...]) -> bool:
@@ -116,7 +110,7 @@ class _Installation:
         self._wheel = wheel
         self._archive = archive
         self._site = site_packages(python)
-        self._headers = f"{VENV}/include/site/python{short_version(python)}/{wheel.name}"
+        self._headers = f"{VENV}/include/site/python{python.short}/{wheel.name}"
         self._info = self._find_info_folder()
         self._files: dict[str, InstalledFile] = {}
         self._rows: dict[str, tuple[str, str]] = {}

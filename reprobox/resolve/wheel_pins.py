@@ -26,7 +26,7 @@ from reprobox.lock import PythonTarget, Wheel
 from reprobox.lock_fields import CHECKS, check_wheel
 from reprobox.simple_index import read_offers
 from reprobox.uv import Resolved, WheelFile
-from reprobox.wheel_tags import choose_wheel, short_version
+from reprobox.wheel_tags import choose_wheel
 
 _WORKERS = 8
 
@@ -83,7 +83,7 @@ class Pinner:
         chosen = choose_wheel(package.wheels, self._target, self._architecture)
         if chosen is None:
             raise LockError(
-                f"{package.name} {package.version}: no wheel fits Python {short_version(self._target)}"
+                f"{package.name} {package.version}: no wheel fits Python {self._target.short}"
                 f" with glibc {self._target.glibc} on {self._architecture}",
                 hint="choose another version of it, or another base",
                 about=package.name,

@@ -18,7 +18,7 @@ from reprobox.resolve.torch_builds import find_wrong_builds, is_about_torch, pin
 from reprobox.resolve.wheel_pins import Pinner
 from reprobox.simple_index import is_links
 from reprobox.uv import PythonConfig, Question, Resolved, UvRefused
-from reprobox.wheel_tags import name_uv_platform, short_version
+from reprobox.wheel_tags import name_uv_platform
 
 _MOST_REFUSALS = 20
 """So many packages that cannot be had are told at once: each costs one resolution more."""
@@ -123,7 +123,7 @@ def _make_question(request: WheelRequest, requirements: tuple[str, ...]) -> Ques
     kept = () if request.upgrade else tuple((wheel.name, wheel.version) for wheel in request.preferences)
     return Question(
         requirements=requirements,
-        python_version=short_version(request.python),
+        python_version=request.python.short,
         platform=name_uv_platform(request.python, request.architecture),
         constraints=request.constraints,
         preferences=kept,

@@ -11,7 +11,10 @@ from made_wheels import PYTHON, UpperCompiler, make_wheel, metadata, record_of, 
 from reprobox.errors import BuildError
 from reprobox.layers.store import LayerStore
 from reprobox.layers.wheel import make_wheel_layers
+from reprobox.layers.wheel_files import check_tags
 from reprobox.lock import PythonTarget, Wheel
+from reprobox.uv import WheelFile
+from reprobox.wheel_tags import choose_wheel
 
 INFO = "thing-1.0.dist-info"
 
@@ -276,6 +279,18 @@ def test_wheel_for_another_machine_is_refused(build, folder, tag):
 )
 def test_wheel_for_this_machine_is_taken(build, folder, tag):
     build(make_wheel(folder, {}, tag=tag))
+
+
+@pytest.mark.parametrize(("version", "abi"), [("3.6.15", "cp36m"), ("3.7.16", "cp37m"), ("3.8.20", "cp38")])
+def test_old_pythons_take_wheels_of_their_own_abi(folder, version, abi):
+    python = PythonTarget(version, "/usr/local/bin/python3", "2.36")
+    number = abi.rstrip("m")
+    wheel, _ = make_wheel(folder, {}, tag=f"{number}-{abi}-manylinux2010_x86_64")
+    assert choose_wheel([WheelFile(wheel.filename, "", None, None)], python, "amd64") is not None
+    check_tags(wheel, python)
+    debugging, _ = make_wheel(folder, {}, tag=f"{number}-{abi}d-manylinux2010_x86_64")
+    with pytest.raises(BuildError, match="is not for Python"):
+        check_tags(debugging, python)
 
 
 def test_old_glibc_is_minded(build, folder):

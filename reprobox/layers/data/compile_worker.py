@@ -1,6 +1,6 @@
 """Compile Python sources with the interpreter that runs this; it stands alone, and is sent as ``python -c`` too.
 
-Python 3.7+, standard library only, 3.6 syntax. With PYTHONHASHSEED=0 in the environment, so that sets have one order:
+Python 3.6+, standard library only. With PYTHONHASHSEED=0 in the environment, so that sets have one order:
 
     python -s -S -B compile_worker.py FOLDER...    every .py below, into __pycache__
     python -s -S -B -c "<this text>"               frames from stdin, frames to stdout:
@@ -29,6 +29,8 @@ ONE_CHARACTER = [sys.intern(chr(number)) for number in range(256)] + [sys.intern
 """There is one object of each of these, for good; whether it is interned must not depend on what was compiled."""
 FAILED = 0xFFFFFFFF
 UNCHECKED_HASH = 1
+EPOCH = 315532800
+"""The time of every file in a layer: before 3.7 bytecode goes by its source's."""
 
 
 def read_exactly(stream, size):
@@ -48,22 +50,26 @@ def read_frames(stream):
 
 
 def compile_source(path, source):
-    """Return the bytes of an unchecked-hash .pyc file that are the same whatever was compiled before.
+    """Return the bytes of a .pyc file, one with an unchecked hash where there are such, whatever was compiled before.
 
     What the compiler makes depends on what else the process holds: which strings are interned (all that ever
     were, since 3.12) decides which constants are merged and which objects marshal marks as shared. So: write
     without sharing (marshal version 2), read that, and write it again while the first code object still holds its
     strings, so that each interned one is certain to be shared (https://github.com/python/cpython/issues/73894).
     """
-    code = compile(source, sys.intern(os.fsdecode(path)), "exec", dont_inherit=True, optimize=0)
+    code = compile(source, sys.intern(path.decode("utf-8", "surrogateescape")), "exec", dont_inherit=True, optimize=0)
     try:
         plain = marshal.dumps(code, 2)
     except ValueError:  # a constant that version 2 does not know (a slice, since 3.14)
         plain = marshal.dumps(code)
     body = marshal.dumps(marshal.loads(plain))
     del code  # not before: see above
-    source_hash = _imp.source_hash(_bootstrap_external._RAW_MAGIC_NUMBER, source)
-    return _bootstrap_external.MAGIC_NUMBER + struct.pack("<I", UNCHECKED_HASH) + source_hash + body
+    if hasattr(_imp, "source_hash"):
+        source_hash = _imp.source_hash(_bootstrap_external._RAW_MAGIC_NUMBER, source)
+        head = struct.pack("<I", UNCHECKED_HASH) + source_hash
+    else:
+        head = struct.pack("<II", EPOCH, len(source) & 0xFFFFFFFF)
+    return _bootstrap_external.MAGIC_NUMBER + head + body
 
 
 def write_fully(descriptor, data):
@@ -182,8 +188,6 @@ def compile_all(task):
 
 
 def main():
-    if not hasattr(_imp, "source_hash"):
-        raise SystemExit("%s has no hash-based bytecode: a CPython of 3.7 or newer has" % sys.executable)
     warnings.simplefilter("ignore")
     gc.disable()
     if len(sys.argv) > 1:

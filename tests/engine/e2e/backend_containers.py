@@ -1,19 +1,25 @@
 """Groups of backends that share an image, the program that runs them there, and the table of what came of it."""
 
+import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[3]
 MATRIX = REPOSITORY / "tests" / "runtime" / "matrix"
 PAGE = REPOSITORY / "docs" / "backends.md"
-SCRIPTS = {"tensorflow in sessions of v1": "tensorflow_1", "keras 2 on TensorFlow": "keras_2"}
-SCRIPTS |= dict.fromkeys(("keras on NumPy", "keras on OpenVINO"), "keras_predict")
+SCRIPTS = {
+    **dict.fromkeys(("tensorflow in sessions of v1", "tensorflow 1"), "tensorflow_1"),
+    **dict.fromkeys(("keras 2 on TensorFlow", "keras 2 on TensorFlow 1"), "keras_2"),
+    **dict.fromkeys(("keras on NumPy", "keras on OpenVINO"), "keras_predict"),
+}
 """Of those that are not called as the first word of their row."""
 _BEGIN, _END = "<!-- containers: written by the tests -->\n", "<!-- end of the containers -->\n"
 _HEAD = "| backend | version | image | twice the same seed | another seed |\n|---|---|---|---|---|\n"
@@ -63,6 +69,8 @@ class Image:
     scripts: dict[str, dict[str, str]]
     wheels: tuple[str, ...] = ()
     """Those that no index has: pip builds them here, and the image takes them from a folder."""
+    python: str = ""
+    """One that no Debian release brings: this machine's is put into a base of its own."""
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -84,6 +92,28 @@ class Image:
         subprocess.run(argv, check=True, env=environ, timeout=600)
         with (folder.parent / "spec.yaml").open("a") as spec:
             spec.write(f"indexes: ['{folder.as_uri()}']\nsource: {{exclude: [{folder.name}]}}\n")
+
+    def add_python(self, folder: Path, debian: Path, python: Path) -> None:
+        """Make a base of Debian's and an interpreter, which the project's spec then names."""
+        archive = folder / "root.tar"
+        shutil.copyfile(debian, archive)
+        library = f"lib/libpython{self.python}m.so.1.0"
+        with tarfile.open(archive, "a") as tar:
+            for name in ("bin", "lib", "include"):
+                tar.add(python / name, f"usr/local/{name}", filter=self._choose)
+            if (python / library).exists():  # where the loader looks without having been told
+                tar.add(python / library, f"usr/lib/{platform.machine()}-linux-gnu/{Path(library).name}")
+        with archive.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        with (folder / "spec.yaml").open("a") as spec:
+            spec.write(f'python: "{self.python}"\nbase: {{archive: root.tar, sha256: {sha256}}}\n')
+
+    def _choose(self, member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        passed = ("__pycache__", f"python{self.python}/test", "site-packages/", ".a")
+        if any(part in member.name if part != ".a" else member.name.endswith(part) for part in passed):
+            return None
+        member.uid = member.gid = 0
+        return member
 
 
 SMALL = Image(
@@ -172,7 +202,31 @@ CHAINERS = tuple(
     # Not 6.7.0: what it needs, typing_extensions 3.6.6 at the newest, ends with an error on Python 3.9.
     for version in ("1.24.0", "2.1.0", "3.5.0", "4.5.0", "5.4.0", "6.0.0")
 )
-IMAGES = (SMALL, TORCH, TENSORFLOW, OLD, PADDLE, KERAS_2, AESARA, *CHAINERS)
+_BUILDS = "setuptools==59.6.0, wheel==0.37.1, protobuf==3.19.6"
+TENSORFLOW_1 = Image(
+    "backends-tensorflow-1",
+    "Debian 12 and a Python 3.6 beside its own",
+    (
+        "packages:",
+        f"  list: [tensorflow==1.15.5, numpy==1.18.5, gast==0.2.2, termcolor==1.1.0, {_BUILDS}]",
+        "  from_source: [gast, termcolor]",
+    ),
+    {"tensorflow 1": {}},
+    python="3.6",
+)
+KERAS_2_ON_1 = Image(
+    "backends-keras-2-tensorflow-1",
+    "Debian 12 and a Python 3.6 beside its own",
+    (
+        "packages:",
+        "  list: [tensorflow==1.1.0, keras==2.0.3, theano==0.9.0, numpy==1.16.6, scipy==1.5.4, h5py==2.10.0,",
+        f"    {_BUILDS}]",
+        "  from_source: [keras, theano]",
+    ),
+    {"keras 2 on TensorFlow 1": {"KERAS_BACKEND": "tensorflow"}},
+    python="3.6",
+)
+IMAGES = (SMALL, TORCH, TENSORFLOW, OLD, PADDLE, KERAS_2, AESARA, *CHAINERS, TENSORFLOW_1, KERAS_2_ON_1)
 
 
 def read_rows() -> dict[str, str]:

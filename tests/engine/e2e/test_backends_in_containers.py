@@ -4,11 +4,14 @@
 """
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from backend_containers import DRIVER, IMAGES, read_rows, write_rows
 from program import call_program
+
+from tests.runtime.pythons import find_pythons
 
 pytestmark = [pytest.mark.network, pytest.mark.long]
 
@@ -21,6 +24,15 @@ NAMES = {
 """How a lock writes packages, and how a record names their backends."""
 
 
+@pytest.fixture(scope="module")
+def debian(make_project):
+    """The layer of Debian alone, as a file."""
+    built = call_program("build", "--json", make_project("backends-base"), timeout=900).json
+    digest = next(layer["digest"] for layer in built["layers"] if layer["what"].startswith("Debian"))
+    (path,) = Path(os.environ["REPROBOX_CACHE"]).rglob(f"{digest.removeprefix('sha256:')}.tar")
+    return path
+
+
 @pytest.fixture(scope="module", params=IMAGES, ids=lambda image: image.name)
 def ran(request, make_project, fresh_lock):
     """An image, and the folders of two runs with its own seed and of one with another."""
@@ -29,6 +41,11 @@ def ran(request, make_project, fresh_lock):
     image.fill(folder)
     if image.wheels:
         image.add_wheels(folder / "wheels")
+    if image.python:
+        if image.python not in find_pythons():
+            pytest.skip(f"no Python {image.python} here")
+        home = find_pythons()[image.python].resolve().parents[1]
+        image.add_python(folder, request.getfixturevalue("debian"), home)
     fresh_lock(folder)
     first = Path(call_program("run", "--json", folder).json["run_dir"])
     swept = Path(call_program("sweep", "--seeds", "1", "--json", folder, timeout=900).json["record"])
