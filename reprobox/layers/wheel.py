@@ -30,6 +30,8 @@ from reprobox.lock import PythonTarget, Wheel
 
 LARGE_WHEEL = 10_000_000
 """Bytes of a wheel file from which it gets layers of its own."""
+_SHARED = "nvidia-"
+"""How the wheels are called that have layers of their own at any size: whatever needs CUDA pins the same."""
 MOST_GROUPS = 50
 """Engines stop at about 125 layers, and a group makes two; base, system packages, runtime and source need theirs."""
 _T = TypeVar("_T")
@@ -40,11 +42,12 @@ Made = Callable[[int, Layer | None], None]
 
 
 def group_wheels(wheels: Iterable[Wheel]) -> tuple[tuple[Wheel, ...], ...]:
-    """Return which wheels share layers: each large one has its own, largest first; the small ones follow together."""
+    """Return which wheels share layers: each large one, and NVIDIA's, has its own, largest first; the others follow."""
     by_size = sorted(wheels, key=lambda wheel: (-wheel.size, wheel))
-    large = [wheel for wheel in by_size if wheel.size >= LARGE_WHEEL][: MOST_GROUPS - 1]
-    small = tuple(sorted(by_size[len(large) :]))
-    return (*((wheel,) for wheel in large), *((small,) if small else ()))
+    alone = [wheel for wheel in by_size if wheel.size >= LARGE_WHEEL or wheel.name.startswith(_SHARED)]
+    alone = alone[: MOST_GROUPS - 1]
+    others = tuple(sorted(set(by_size) - set(alone)))
+    return (*((wheel,) for wheel in alone), *((others,) if others else ()))
 
 
 def describe_group(wheels: Sequence[Wheel]) -> str:

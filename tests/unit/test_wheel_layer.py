@@ -320,6 +320,13 @@ def test_large_wheels_come_alone_and_largest_first():
     assert group_wheels(reversed(wheels)) == group_wheels(wheels)
 
 
+def test_wheels_of_nvidias_come_alone_at_any_size_and_as_long_as_there_is_room():
+    wheels = [fake("nvidia-nvtx", 89_000), fake("torch", 200_000_000), fake("a", 10), fake("nvidia-cufile", 1_200_000)]
+    assert group_wheels(wheels) == ((wheels[1],), (wheels[3],), (wheels[0],), (wheels[2],))
+    many = [*(fake(f"w{number}", 10_000_000) for number in range(48)), *wheels]
+    assert group_wheels(many)[-1] == (wheels[2], wheels[3], wheels[0])
+
+
 def test_there_are_never_more_than_a_hundred_layers():
     groups = group_wheels(fake(f"w{number:03}", 10_000_000 + number) for number in range(150))
     assert len(groups) == 50
