@@ -114,9 +114,9 @@ def test_known_holes_of_the_container_toolkit_are_named(tmp_path):
     hooked = replace(INFO, gpu_access=GpuAccess.HOOK)
     found = find("GPU toolkit", tmp_path, hooked, driver=driver, toolkit="1.17.3")
     assert ("CVE-2025-23359" in found.detail, "CVE-2024-0132" in found.detail) == (True, False)
-    assert "1.17.8 or newer" in found.hint
+    assert "1.19.1 or newer" in found.hint
     with pytest.raises(StopIteration):
-        find("GPU toolkit", tmp_path, hooked, driver=driver, toolkit="1.17.8")
+        find("GPU toolkit", tmp_path, hooked, driver=driver, toolkit="1.19.1")
 
 
 def test_a_proxys_password_is_not_shown(tmp_path):

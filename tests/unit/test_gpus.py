@@ -99,8 +99,8 @@ class TestToolkit:
 
         assert names("1.16.1", GpuAccess.HOOK)[0] == "CVE-2024-0132"
         assert "CVE-2024-0132" not in names("1.16.1", GpuAccess.CDI)
-        assert names("1.17.7", GpuAccess.HOOK) == ["CVE-2025-23266", "CVE-2025-23267"]
-        assert names("1.18.0", GpuAccess.HOOK) == []
+        assert names("1.17.7", GpuAccess.HOOK) == ["CVE-2025-23266", "CVE-2025-23267", "CVE-2026-24260"]
+        assert names("1.19.1", GpuAccess.HOOK) == []
 
 
 class TestNeed:
@@ -186,7 +186,7 @@ class TestLoaded:
 def check(
     devices=ALL,
     cuda="12.8",
-    toolkit="1.18.0",
+    toolkit="1.19.1",
     engine=HOOKED,
     driver="580.95.05",
     gpus=TWO,
