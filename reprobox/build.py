@@ -55,7 +55,7 @@ def build_plan(plan: Plan, project: Path, engine: Engine, settings: Settings, ta
         site = _Site(plan, project, engine, settings)
         try:
             with site:
-                return _load(site.make_image(), tag or f"reprobox/{plan.name}:latest", engine, site.store, settings)
+                return _load(site.make_image(), tag or plan.tag, engine, site.store, settings)
         except BuildError as exc:
             # A damaged download shows in as many ways as there are bytes in it; only hashing it tells.
             healed = isinstance(exc, DamagedLayer) or site.supply.drop_damaged()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reprobox.engines.base import Engine, Runner
 from reprobox.plan import Plan
+from reprobox.remembered import recall_image, remember_image
 from reprobox.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,10 +62,14 @@ class ContainerPlace:
         return connect(self._settings.environ)
 
     def provide(self, plan: Plan, project: Path) -> Provided:
-        """Build the image."""
+        """Build the image, unless the engine still has the one that this plan came to."""
+        known = recall_image(self._settings.cache, plan)
+        if known and self.engine.find_image(plan.tag) == self.engine.info().identify(known):
+            return Provided(plan.tag, known.config_digest)
         from reprobox.build import build_plan
 
         built = build_plan(plan, project, self.engine, self._settings)
+        remember_image(self._settings.cache, plan, built.image)
         return Provided(built.tag, built.image.config_digest)
 
     def forget(self, image: str) -> None:

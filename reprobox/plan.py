@@ -60,6 +60,11 @@ class Plan:
     """What is installed where it runs, by normalised name, sorted; ``glibc`` is the C library."""
 
     @property
+    def tag(self) -> str:
+        """What engines call its image."""
+        return f"reprobox/{self.name}:latest"
+
+    @property
     def cpu(self) -> str:
         """The instruction set that level ``portable`` holds everything to; "" at any other."""
         return str(dict(self.switches).get("cpu", ""))

@@ -45,8 +45,7 @@ def _package_files() -> dict[str, bytes]:
 
 def _site_folders(plan: Plan) -> tuple[str, ...]:
     """The folders whose ``.pth`` files the venv's and the system's interpreter read."""
-    short = ".".join(plan.python.version.split(".")[:2])
-    venv = f"opt/venv/lib/python{short}/site-packages"
+    venv = f"opt/venv/lib/python{plan.python.short}/site-packages"
     system = "usr/lib/python3/dist-packages" if plan.python.executable.startswith("/usr/bin/") else ""
     return (venv, system) if system else (venv,)
 

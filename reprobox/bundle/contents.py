@@ -96,7 +96,7 @@ def choose_contents(sources: Sources) -> Contents:
     _check_secrets(sources, data)
     files = tuple(sorted((_describe(name, one) for name, one in data.items()), key=lambda file: file.path))
     _check_claim(sources, files)
-    tag = f"reprobox/{plan.name}:latest"
+    tag = plan.tag
     manifest = Manifest(
         schema_version=BUNDLE_SCHEMA,
         reprobox=__version__,
@@ -165,7 +165,7 @@ def _list_data(sources: Sources, left_out: list[LeftOut]) -> Iterator[tuple[str,
         left_out += [LeftOut(entry.path, "inputs stay here without --with-inputs") for entry in _inputs(sources.spec)]
     image = sources.image
     yield blob_path(image.config_digest), image.config
-    yield from closing_members(image, f"reprobox/{sources.plan.name}:latest")
+    yield from closing_members(image, sources.plan.tag)
 
 
 def list_claimed(plan: Plan, spec: Spec, record: RunRecord) -> tuple[OutputFile, ...]:

@@ -38,6 +38,31 @@ class GpuAccess(StrEnum):
 
 
 @dataclass(frozen=True)
+class EngineImage:
+    """An image the engine holds."""
+
+    engine_id: str
+    """The engine's own ``.Id``: the config digest or the manifest digest, by store kind."""
+    diff_ids: tuple[str, ...]
+
+
+class Digests(Protocol):
+    """An image by its digests."""
+
+    @property
+    def config_digest(self) -> str:
+        """Of its configuration."""
+
+    @property
+    def manifest_digest(self) -> str:
+        """Of its manifest."""
+
+    @property
+    def diff_ids(self) -> tuple[str, ...]:
+        """Of its layers, lowest first."""
+
+
+@dataclass(frozen=True)
 class EngineInfo:
     """What an engine says of itself."""
 
@@ -79,14 +104,10 @@ class EngineInfo:
         name = runtime or self.default_runtime
         return "runsc" in name or "runsc" in self.runtimes.get(name, "")
 
-
-@dataclass(frozen=True)
-class EngineImage:
-    """An image the engine holds."""
-
-    engine_id: str
-    """The engine's own ``.Id``: the config digest or the manifest digest, by store kind."""
-    diff_ids: tuple[str, ...]
+    def identify(self, image: Digests) -> EngineImage:
+        """Return what this engine must say of the image that it holds under these digests."""
+        by_manifest = self.store is StoreKind.CONTAINERD
+        return EngineImage(image.manifest_digest if by_manifest else image.config_digest, image.diff_ids)
 
 
 @dataclass(frozen=True)

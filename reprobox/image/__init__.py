@@ -2,7 +2,7 @@
 
 from reprobox.image.archive import archive_chunks, archive_size, closing_members, write_member
 from reprobox.image.assemble import Image, assemble_image
-from reprobox.image.load import LayerReader, OnProgress, engine_id, load_image
+from reprobox.image.load import LayerReader, OnProgress, load_image
 
 __all__ = [
     "Image",
@@ -12,7 +12,6 @@ __all__ = [
     "archive_size",
     "assemble_image",
     "closing_members",
-    "engine_id",
     "load_image",
     "write_member",
 ]

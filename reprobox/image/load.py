@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from reprobox.engines.base import EngineGone, EngineImage, EngineInfo, ImageStore, StoreKind
+from reprobox.engines.base import EngineGone, EngineImage, EngineInfo, ImageStore
 from reprobox.engines.owners import name_temporary
 from reprobox.errors import BuildError, EngineError
 from reprobox.image.archive import archive_chunks, archive_size
@@ -33,11 +33,6 @@ class LoadingEngine(ImageStore, Protocol):
         """Ask the engine about itself."""
 
 
-def engine_id(image: Image, info: EngineInfo) -> str:
-    """Return the ID that this engine must give the image."""
-    return image.manifest_digest if info.store is StoreKind.CONTAINERD else image.config_digest
-
-
 def load_image(
     engine: LoadingEngine,
     image: Image,
@@ -50,7 +45,7 @@ def load_image(
     Raises ``EngineError`` when the engine refuses or holds something else afterwards, and lets through what ``store``
     raises for a damaged layer; ``tag`` is then what it was before.
     """
-    wanted = EngineImage(engine_id(image, engine.info()), image.diff_ids)
+    wanted = engine.info().identify(image)
     if engine.find_image(tag) == wanted:
         return wanted.engine_id
     # Under a name of its own until it is whole: the containerd store names an image before it has unpacked it,

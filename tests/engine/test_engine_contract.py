@@ -13,7 +13,7 @@ from reprobox.engines.base import ContainerResult, ContainerSpec, StoreKind
 from reprobox.engines.docker import connect
 from reprobox.engines.fake import FakeEngine
 from reprobox.errors import BuildError, EngineError
-from reprobox.image import engine_id, load_image
+from reprobox.image import load_image
 
 TAG = "reprobox-test/contract:1"
 FAKES = {"fake-graph": StoreKind.GRAPH_DRIVER, "fake-containerd": StoreKind.CONTAINERD}
@@ -81,7 +81,7 @@ def export(engine, script, files=None):
 
 def test_an_image_has_the_id_that_its_bytes_say(loaded, image):
     found = loaded.find_image(TAG)
-    assert found.engine_id == engine_id(image, loaded.info())
+    assert found.engine_id == loaded.info().identify(image).engine_id
     assert found.diff_ids == image.diff_ids
     assert loaded.find_image(found.engine_id) == found
 
@@ -132,7 +132,7 @@ def test_names_come_and_go_and_the_image_goes_with_the_last(loaded, image):
     assert loaded.find_image(other).diff_ids == image.diff_ids
     loaded.remove_image(other)
     loaded.remove_image(other)
-    assert loaded.find_image(engine_id(image, loaded.info())) is None
+    assert loaded.find_image(loaded.info().identify(image).engine_id) is None
 
 
 def test_a_name_for_nothing_is_refused(anyone):

@@ -10,7 +10,7 @@ from engine_images import make_image, run_shell
 
 from reprobox.engines.base import StoreKind
 from reprobox.errors import BuildError, EngineError
-from reprobox.image import archive_chunks, assemble_image, engine_id, load_image
+from reprobox.image import archive_chunks, assemble_image, load_image
 
 TAG = "reprobox-test/image:1"
 
@@ -145,7 +145,7 @@ def test_a_damaged_layer_leaves_the_tag_as_it_was(engines, layers, image):
     load_image(engines, image, TAG, layers)
     with pytest.raises(BuildError, match="damaged"):
         load_image(engines, broken, TAG, Damaged())
-    assert engines.find_image(TAG).engine_id == engine_id(image, engines.info())
+    assert engines.find_image(TAG).engine_id == engines.info().identify(image).engine_id
     load_image(engines, broken, TAG, layers)
 
 
@@ -169,7 +169,7 @@ def test_builds_of_the_same_image_at_once_all_succeed(engines, layers, image):
     tags = [f"reprobox-test/at-once:{number}" for number in range(4)]
     with ThreadPoolExecutor(len(tags)) as pool:
         loaded = set(pool.map(lambda tag: load_image(engines, image, tag, layers), tags))
-    assert loaded == {engine_id(image, engines.info())}
+    assert loaded == {engines.info().identify(image).engine_id}
     assert [engines.find_image(tag).engine_id for tag in tags] == [*loaded] * len(tags)
     for tag in tags:
         engines.remove_image(tag)
@@ -230,7 +230,7 @@ def test_an_engine_that_dies_in_the_middle_of_a_load_is_one_clear_error(spare_da
     assert caught.value.exit_code == 5
     again = spare_daemon.start()
     assert again.find_image(TAG) is None
-    assert load_image(again, big, TAG, layers) == engine_id(big, again.info())
+    assert load_image(again, big, TAG, layers) == again.info().identify(big).engine_id
 
 
 @pytest.mark.parametrize("kind", KINDS)
