@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from reprobox.errors import LockError, join_lock_errors
+from reprobox.errors import LockError, LockErrors, join_lock_errors
 from reprobox.http import open_session, split_credentials
 from reprobox.lock import Sdist
 from reprobox.lock_fields import CHECKS, check_sdist
@@ -35,6 +35,8 @@ class SdistResolution:
 
     def name_askers(self, error: LockError) -> LockError:
         """Say of an error what an archive asks for of the packages in it: uv has it for a wish of the spec's."""
+        if isinstance(error, LockErrors):
+            return LockErrors([self.name_askers(one) for one in error.errors])
         found = [(line, asker) for line, asker in self.asked if _is_named(Requirement(line).name, error.message)]
         if not found:
             return error

@@ -86,6 +86,12 @@ def test_however_it_is_written(text):
     assert "a_lib>=1 is what the source archive of old 1.0 says" in found.name_askers(LockError(text)).message
 
 
+def test_each_of_several_keeps_what_it_is_about():
+    found = SdistResolution((), (), (("lib>=1", "old 1.0"),))
+    told = found.name_askers(LockErrors([LockError("no lib", about="lib"), LockError("no more", about="more")]))
+    assert [(one.about, "old 1.0" in one.message) for one in told.errors] == [("lib", True), ("more", False)]
+
+
 def test_nothing_is_asked_where_nothing_is_built(resolve, index):
     assert resolve([], "lib").requirements == ("lib",)
     assert not index.asked_for("/")
