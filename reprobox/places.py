@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reprobox.engines.base import Engine, Runner
 from reprobox.plan import Plan
-from reprobox.remembered import recall_image, remember_image
+from reprobox.remembered import Named, recall_image, remember_image
 from reprobox.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,18 +63,23 @@ class ContainerPlace:
 
     def provide(self, plan: Plan, project: Path) -> Provided:
         """Build the image, unless the engine still has the one that this plan came to."""
-        known = recall_image(self._settings.cache, plan)
-        if known and self.engine.find_image(plan.tag) == self.engine.info().identify(known):
-            return Provided(plan.tag, known.config_digest)
-        from reprobox.build import build_plan
-
-        built = build_plan(plan, project, self.engine, self._settings)
-        remember_image(self._settings.cache, plan, built.image)
-        return Provided(built.tag, built.image.config_digest)
+        image, _ = make_image(plan, project, self.engine, self._settings)
+        return Provided(plan.tag, image.config_digest)
 
     def forget(self, image: str) -> None:
         """Remove the image."""
         self.engine.remove_image(image)
+
+
+def make_image(plan: Plan, project: Path, engine: Engine, settings: Settings) -> tuple[Named, str]:
+    """Have the engine hold a plan's image under the plan's name; return the image, and the engine's ID of it."""
+    if known := recall_image(settings.cache, plan, engine):
+        return known, engine.info().identify(known).engine_id
+    from reprobox.build import build_plan
+
+    built = build_plan(plan, project, engine, settings)
+    remember_image(settings.cache, plan, built.image)
+    return built.image, built.engine_id
 
 
 class LocalPlace:

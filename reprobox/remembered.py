@@ -7,12 +7,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol
 
 from reprobox import __version__
-from reprobox.engines.base import Digests
+from reprobox.engines.base import EngineImage, EngineInfo
 from reprobox.files import write_atomic
+from reprobox.layers.model import Layer
 from reprobox.plan import Plan
 from reprobox.templating import templates_folder
 
@@ -20,21 +22,53 @@ _SCHEMA = 1
 _PACKAGE = Path(__file__).parent
 
 
-class Remembered(NamedTuple):
-    """What is known of an image that was made before."""
+@dataclass(frozen=True)
+class Remembered:
+    """What is known of an image that was made before; its layers are nowhere that anybody has looked."""
 
     config_digest: str
     manifest_digest: str
-    diff_ids: tuple[str, ...]
+    layers: tuple[Layer, ...]
+
+    @property
+    def diff_ids(self) -> tuple[str, ...]:
+        """The layers' digests, lowest first."""
+        return tuple(layer.diff_id for layer in self.layers)
 
 
-def remember_image(cache: Path, plan: Plan, image: Digests) -> None:
+class Named(Protocol):
+    """An image that was made."""
+
+    @property
+    def config_digest(self) -> str:
+        """The digest of its configuration."""
+
+    @property
+    def manifest_digest(self) -> str:
+        """The digest of its manifest."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Its layers, lowest first."""
+
+
+class Holder(Protocol):
+    """What may hold it."""
+
+    def info(self) -> EngineInfo:
+        """Ask the engine about itself."""
+
+    def find_image(self, reference: str) -> EngineImage | None:
+        """Look an image up."""
+
+
+def remember_image(cache: Path, plan: Plan, image: Named) -> None:
     """Note what a plan has come to, in place of the last of its name; a cache that cannot be written keeps nothing."""
     note = {
         "of": _identify(plan),
         "config": image.config_digest,
         "manifest": image.manifest_digest,
-        "layers": image.diff_ids,
+        "layers": [[layer.diff_id, layer.size, layer.what] for layer in image.layers],
     }
     path = _locate(cache, plan)
     with suppress(OSError):
@@ -42,14 +76,17 @@ def remember_image(cache: Path, plan: Plan, image: Digests) -> None:
         write_atomic(path, json.dumps(note))
 
 
-def recall_image(cache: Path, plan: Plan) -> Remembered | None:
-    """Return what this very plan came to with this very reprobox, if that is the last of its name made here."""
+def recall_image(cache: Path, plan: Plan, engine: Holder) -> Remembered | None:
+    """Return what this very plan came to with this very reprobox, if the engine has it under the plan's name."""
     try:
         note = json.loads(_locate(cache, plan).read_bytes())
-        found = Remembered(note["config"], note["manifest"], tuple(note["layers"]))
-        return found if note["of"] == _identify(plan) else None
+        layers = [Layer(diff_id, size, what, Path(), cached=True) for diff_id, size, what in note["layers"]]
+        found = Remembered(note["config"], note["manifest"], tuple(layers))
+        if note["of"] != _identify(plan):
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return found if engine.find_image(plan.tag) == engine.info().identify(found) else None
 
 
 def _locate(cache: Path, plan: Plan) -> Path:

@@ -100,18 +100,18 @@ def render_project(project: Project, settings: Settings, out: Path) -> None:
 
 def build_project(project: Project, settings: Settings) -> BuildOutcome:
     """Lock if there is no lock, plan, make the image, load it, check it."""
-    from reprobox.build import build_plan
     from reprobox.engines.docker import connect
+    from reprobox.places import make_image
 
     started = time.monotonic()
     plan = plan_project(project, settings).plan
-    built = build_plan(plan, project.folder, connect(settings.environ), settings)
+    image, engine_id = make_image(plan, project.folder, connect(settings.environ), settings)
     return BuildOutcome(
-        image_digest=built.image.config_digest,
-        manifest_digest=built.image.manifest_digest,
-        engine_image_id=built.engine_id,
-        tag=built.tag,
-        layers=built.image.layers,
+        image_digest=image.config_digest,
+        manifest_digest=image.manifest_digest,
+        engine_image_id=engine_id,
+        tag=plan.tag,
+        layers=image.layers,
         seconds=time.monotonic() - started,
     )
 

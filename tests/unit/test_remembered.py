@@ -1,6 +1,7 @@
 """What a plan came to before: told only of the very same plan, by the very same program, and by nothing damaged."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from made_bundles import make_settings
@@ -9,31 +10,47 @@ from test_plan import make
 from reprobox import build, remembered
 from reprobox.engines.fake import FakeEngine
 from reprobox.image import assemble_image, load_image
+from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
 from reprobox.places import ContainerPlace
 from reprobox.remembered import Remembered, recall_image, remember_image
 
-IMAGE = Remembered("sha256:1", "sha256:2", ("sha256:3", "sha256:4"))
+LAYERS = tuple(Layer(f"sha256:{number}", number, f"layer {number}", Path(), cached=True) for number in range(3))
+IMAGE = Remembered("sha256:a", "sha256:b", LAYERS)
+
+
+class Held:
+    """An engine that has the image, by whatever name."""
+
+    def info(self):
+        return FakeEngine().info()
+
+    def find_image(self, reference):
+        return self.info().identify(IMAGE)
+
+
+def recall(cache, plan):
+    return recall_image(cache, plan, Held())
 
 
 def test_the_same_plan_has_the_same_image(tmp_path):
-    assert recall_image(tmp_path, make()) is None
+    assert recall(tmp_path, make()) is None
     remember_image(tmp_path, make(), IMAGE)
-    assert recall_image(tmp_path, make()) == IMAGE
+    assert recall(tmp_path, make()) == IMAGE
 
 
 @pytest.mark.parametrize("change", [{"seed": 8}, {"lock_digest": "sha256:x"}, {"env": ()}, {"name": "other"}])
 def test_another_plan_has_none(tmp_path, change):
     remember_image(tmp_path, make(), IMAGE)
-    assert recall_image(tmp_path, replace(make(), **change)) is None
+    assert recall(tmp_path, replace(make(), **change)) is None
 
 
 def test_the_last_of_a_name_is_kept_alone(tmp_path):
     for seed in range(3):
         remember_image(tmp_path, replace(make(), seed=seed), IMAGE)
     assert len(list(tmp_path.rglob("*.json"))) == 1
-    assert recall_image(tmp_path, replace(make(), seed=2)) == IMAGE
-    assert recall_image(tmp_path, replace(make(), seed=1)) is None
+    assert recall(tmp_path, replace(make(), seed=2)) == IMAGE
+    assert recall(tmp_path, replace(make(), seed=1)) is None
 
 
 def test_another_state_of_the_program_knows_nothing(tmp_path, monkeypatch):
@@ -41,11 +58,11 @@ def test_another_state_of_the_program_knows_nothing(tmp_path, monkeypatch):
     package = tmp_path / "package"
     package.mkdir()
     monkeypatch.setattr(remembered, "_PACKAGE", package)
-    assert recall_image(tmp_path, make()) is None
+    assert recall(tmp_path, make()) is None
     remember_image(tmp_path, make(), IMAGE)
-    assert recall_image(tmp_path, make()) == IMAGE
+    assert recall(tmp_path, make()) == IMAGE
     (package / "new.py").write_text("")
-    assert recall_image(tmp_path, make()) is None
+    assert recall(tmp_path, make()) is None
 
 
 @pytest.mark.parametrize(
@@ -55,13 +72,13 @@ def test_a_damaged_note_is_none(tmp_path, data):
     remember_image(tmp_path, make(), IMAGE)
     (note,) = tmp_path.rglob("*.json")
     note.write_bytes(data)
-    assert recall_image(tmp_path, make()) is None
+    assert recall(tmp_path, make()) is None
 
 
 def test_a_cache_that_cannot_be_written_keeps_nothing(tmp_path):
     (tmp_path / "images").write_text("a file")
     remember_image(tmp_path, make(), IMAGE)
-    assert recall_image(tmp_path, make()) is None
+    assert recall(tmp_path, make()) is None
 
 
 class TestPlace:
