@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from reprobox.compare import FileComparison, Result, Tolerance, compare_files
+from reprobox.compare import FileComparison, Result, Tolerance, compare_files, make_remark
 from reprobox.contributions.agreement import Comparison, describe_comparison, find_least
 from reprobox.contributions.runs import compare_folders
 from reprobox.diff_text import describe_first
@@ -303,13 +303,13 @@ def _compare_unread(reference: Row, row: Row, both: Collection[str]) -> Iterator
         words, sure = compare_unread(one.get(path), other.get(path))
         if words:
             result = Result.DIFFERENT if sure else Result.NOT_COMPARABLE
-            yield path, FileComparison("unread", result, 0, note=words)
+            yield path, FileComparison("unread", result, 0, remarks=make_remark("told", text=words))
 
 
 def _compare_output(path: str, reference: Path, folder: Path, tolerance: Tolerance | None) -> FileComparison:
     one, other = find_output(reference, path), find_output(folder, path)
     if not (one and one.exists() and other and other.exists()):
-        return FileComparison("bytes", Result.DIFFERENT, 1, note="only its digest is known, and that differs")
+        return FileComparison("bytes", Result.DIFFERENT, 1, remarks=make_remark("digest_only"))
     return compare_files(one, other, tolerance)
 
 

@@ -2,7 +2,7 @@
 
 from made_records import HOST, make_record
 
-from reprobox.compare.model import Difference, FileComparison, NumberDifference, Result, make_difference
+from reprobox.compare.model import Difference, FileComparison, NumberDifference, Result, make_difference, make_remark
 from reprobox.judging.judgement import Agreement, JudgedRun, Judgement, Outcome, Rung, Score
 from reprobox.languages import make_reason
 from reprobox.record_diff import Fact
@@ -34,7 +34,7 @@ PARTED = RunComparison(
                 2,
             ),
         ),
-        ("model.onnx", FileComparison("bytes", Result.NOT_COMPARABLE, 0, note="it is too long")),
+        ("model.onnx", FileComparison("bytes", Result.NOT_COMPARABLE, 0, remarks=make_remark("value_long"))),
     ),
 )
 

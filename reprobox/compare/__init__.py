@@ -6,8 +6,10 @@ from reprobox.compare.model import (
     FileComparison,
     NotComparable,
     NumberDifference,
+    Remark,
     Result,
     Tolerance,
+    make_remark,
 )
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "FileComparison",
     "NotComparable",
     "NumberDifference",
+    "Remark",
     "Result",
     "Tolerance",
     "compare_files",
+    "make_remark",
 ]

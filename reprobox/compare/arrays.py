@@ -74,26 +74,26 @@ def parse_npy(pieces: Callable[[], Iterator[bytes]], size: int) -> Part:
     if simple is None or not isinstance(dtype, str):
         return Data(size, pieces)
     if math.prod(shape) * int(simple[2]) * (4 if simple[1] == "U" else 1) != size - start:
-        raise NotComparable("an array in it has not as many bytes as its shape says")
+        raise NotComparable("array_short")
     return Numbers(dtype, shape, lambda: _skip(pieces(), start), name_order(fortran, shape))
 
 
 def _parse_npy_header(head: bytes) -> tuple[int, object, tuple[int, ...], bool]:
     """https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html"""
     if head[:6] != NPY_MAGIC or len(head) < 12:
-        raise NotComparable("it is no .npy file, or ends in its header")
+        raise NotComparable("no_npy")
     wide = head[6] >= 2
     (length,) = struct.unpack_from("<I" if wide else "<H", head, 8)
     start = (12 if wide else 10) + length
     if length > _LONGEST_NPY_HEADER or len(head) < start:
-        raise NotComparable("its header ends early or is too long")
+        raise NotComparable("header_short")
     try:
         header = ast.literal_eval(head[start - length : start].decode("latin-1"))
         dtype, shape, fortran = header["descr"], header["shape"], header["fortran_order"]
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as exc:
-        raise NotComparable("its header cannot be read") from exc
+        raise NotComparable("header_unread") from exc
     if not isinstance(shape, tuple) or not isinstance(fortran, bool):
-        raise NotComparable("its header cannot be read")
+        raise NotComparable("header_unread")
     check_shape(shape)
     return start, dtype, shape, fortran
 
@@ -106,7 +106,7 @@ def name_order(fortran: object, shape: tuple[int, ...]) -> str:
 def check_shape(shape: tuple[object, ...]) -> None:
     """Raise ``NotComparable`` unless these can be the lengths of an array's axes."""
     if len(shape) > 64 or not all(type(one) is int and 0 <= one < 2**48 for one in shape):
-        raise NotComparable("the shape of an array in it cannot be")
+        raise NotComparable("shape_impossible")
 
 
 def _skip(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
@@ -121,13 +121,13 @@ def read_safetensors(file: Opened) -> Document:
     """Read the tensors and, as text, what is said about them."""
     (length,) = struct.unpack("<Q", file.read_at(0, 8).ljust(8, b"\xff"))
     if length > _LARGEST_SAFETENSORS_HEADER or 8 + length > file.size:
-        raise NotComparable("its header ends early or is too long")
+        raise NotComparable("header_short")
     try:
         header = json.loads(file.read_at(8, length), object_pairs_hook=make_object)
     except (ValueError, RecursionError) as exc:
-        raise NotComparable("its header is no JSON") from exc
+        raise NotComparable("header_no_json") from exc
     if not isinstance(header, dict):
-        raise NotComparable("its header is no object")
+        raise NotComparable("header_no_object")
     parts = Parts()
     places = []
     for name, entry in sorted(header.items()):
@@ -149,10 +149,10 @@ def _check_places(places: list[tuple[int, int]], size: int) -> None:
     reached = 0
     for begin, end in sorted(places):
         if begin != reached:
-            raise NotComparable("its tensors overlap, or leave bytes between them")
+            raise NotComparable("tensors_overlap")
         reached = end
     if reached != size:
-        raise NotComparable("it has bytes behind its tensors")
+        raise NotComparable("bytes_behind")
 
 
 def _find_tensor(file: Opened, base: int, entry: object) -> tuple[Numbers, int, int]:
@@ -166,7 +166,7 @@ def _find_tensor(file: Opened, base: int, entry: object) -> tuple[Numbers, int, 
         assert type(end) is int
         right = 0 <= begin <= end <= file.size - base and end - begin == math.prod(shape) * size
     except (AssertionError, KeyError, TypeError, ValueError) as exc:
-        raise NotComparable("a tensor in its header is described in a way that cannot be read") from exc
+        raise NotComparable("tensor_undescribed") from exc
     if not right:
-        raise NotComparable("a tensor in it lies beyond the end of the file, or has another size than its shape")
+        raise NotComparable("tensor_beyond")
     return Numbers(dtype, shape, lambda: file.pieces(base + begin, end - begin)), begin, end

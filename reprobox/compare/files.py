@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,9 +18,11 @@ from reprobox.compare.model import (
     Difference,
     FileComparison,
     NotComparable,
+    Remark,
     Result,
     Tolerance,
     make_difference,
+    make_remark,
 )
 from reprobox.compare.opened import Opened, open_file, pair_blocks, same_pieces, spool
 from reprobox.compare.optional import find_library, read_image
@@ -35,12 +36,12 @@ from reprobox.compare.unpacking import unpack
 from reprobox.errors import ReproboxError
 from reprobox.layers.zip_members import ZipMembers, open_zip
 
-Found = tuple[str, int, list[Difference], str]
-"""The format, how many parts were looked at, what differs, and a note."""
+Remarks = tuple[Remark, ...]
+Found = tuple[str, int, list[Difference], Remarks]
+"""The format, how many parts were looked at, what differs, and remarks."""
 _LARGEST_DIRECTORY = 1 << 24
 """Bytes of a zip archive's table of contents: it is read as a whole."""
 _LONGEST_END = 0xFFFF + 22 + 20 + 56
-_UNREAD = {"bytes": "its format is not known: compared by bytes"}
 _READERS: dict[str, Callable[[Opened], Document]] = {
     "npy": read_npy,
     "safetensors": read_safetensors,
@@ -58,6 +59,8 @@ _NO_CONTENT = re.compile(r"^date_saved$|\.shared_object_id$")
 """Keys in Keras's archives: when it was written, and addresses of the process that wrote it."""
 _MOST_NESTED = 2
 """Archives within archives."""
+_MOST_REMARKS = 3
+"""On what is packed in an archive."""
 
 
 def compare_files(one: Path, other: Path, tolerance: Tolerance | None = None) -> FileComparison:
@@ -73,13 +76,15 @@ def compare_files(one: Path, other: Path, tolerance: Tolerance | None = None) ->
             kind = find_format(a)
             return _judge(*_compare(a, b, tolerance or Tolerance(), _MOST_NESTED))
     except NotComparable as exc:
-        return FileComparison(kind, Result.NOT_COMPARABLE, 0, note=str(exc))
+        return FileComparison(kind, Result.NOT_COMPARABLE, 0, remarks=(Remark(exc.reason),))
+    except ReproboxError as exc:
+        return FileComparison(kind, Result.NOT_COMPARABLE, 0, remarks=make_remark("told", text=exc.message[:300]))
     except Exception as exc:  # a reader that a hostile file has led astray
-        reason = exc.message if isinstance(exc, ReproboxError) else f"it cannot be read as {kind}: {exc}"
-        return FileComparison(kind, Result.NOT_COMPARABLE, 0, note=reason[:300])
+        remarks = make_remark("cannot_read", kind=kind, error=str(exc)[:260])
+        return FileComparison(kind, Result.NOT_COMPARABLE, 0, remarks=remarks)
 
 
-def _judge(kind: str, parts: int, differences: list[Difference], note: str) -> FileComparison:
+def _judge(kind: str, parts: int, differences: list[Difference], remarks: Remarks) -> FileComparison:
     return FileComparison(
         format=kind,
         result=Result.DIFFERENT if differences else Result.SAME_CONTENT,
@@ -87,19 +92,19 @@ def _judge(kind: str, parts: int, differences: list[Difference], note: str) -> F
         differences=tuple(differences[:MOST_DIFFERENCES]),
         differing_parts=len(differences),
         tolerable=all(one.tolerable for one in differences),
-        note=note,
+        remarks=remarks,
     )
 
 
 def _compare(a: Opened, b: Opened, tolerance: Tolerance, depth: int) -> Found:
     kind, other = find_format(a), find_format(b)
     if kind != other:
-        return kind, 1, [make_difference("", "kinds", one=kind, other=other)], ""
+        return kind, 1, [make_difference("", "kinds", one=kind, other=other)], ()
     match kind:
         case "table":
-            return kind, *compare_tables(a, b, tolerance), ""
+            return kind, *compare_tables(a, b, tolerance), ()
         case "text":
-            return kind, *compare_texts(a, b, tolerance), ""
+            return kind, *compare_texts(a, b, tolerance), ()
         case "zip":
             return _compare_archives(a, b, tolerance, depth)
         case "packed":
@@ -111,12 +116,12 @@ def _compare(a: Opened, b: Opened, tolerance: Tolerance, depth: int) -> Found:
             read = _READERS[kind]
             return _compare_documents(kind, read(a), read(b), tolerance)
         case _:
-            return kind, 1, _compare_bytes(a, b), _UNREAD[kind]
+            return kind, 1, _compare_bytes(a, b), make_remark("format_unknown")
 
 
 def _compare_inner(a: Opened, b: Opened, tolerance: Tolerance, depth: int) -> Found:
     if depth == 0:
-        return "bytes", 1, _compare_bytes(a, b), "archives deep within archives are compared by bytes"
+        return "bytes", 1, _compare_bytes(a, b), make_remark("archives_deep")
     return _compare(a, b, tolerance, depth - 1)
 
 
@@ -132,14 +137,14 @@ def _compare_bytes(a: Opened, b: Opened) -> list[Difference]:
 
 
 def _compare_documents(kind: str, one: Document, other: Document, tolerance: Tolerance) -> Found:
-    return kind, len(one), list(compare_documents(one, other, tolerance)), ""
+    return kind, len(one), list(compare_documents(one, other, tolerance)), ()
 
 
 def _compare_with_library(kind: str, a: Opened, b: Opened, tolerance: Tolerance) -> Found:
     name, package = _LIBRARIES[kind]
     library = find_library(name)
     if library is None:
-        return kind, 1, _compare_bytes(a, b), f"compared by bytes: to look inside, install {package}"
+        return kind, 1, _compare_bytes(a, b), make_remark("library_missing", package=package)
     with ExitStack() as opened:
         one, other = (_read_with_library(kind, file, library, opened) for file in (a, b))
         return _compare_documents(kind, one, other, tolerance)
@@ -174,7 +179,7 @@ def _open_archive(file: Opened) -> Iterator[ZipMembers]:
     sizes = [end[place + 12 : place + 16] for place in _find_all(end, b"PK\x05\x06")]
     sizes += [end[place + 40 : place + 48] for place in _find_all(end, b"PK\x06\x06")]
     if any(int.from_bytes(size, "little") > _LARGEST_DIRECTORY for size in sizes):
-        raise NotComparable("its table of contents is too long")
+        raise NotComparable("contents_long")
     with open_zip(file.path, "it") as archive:
         yield archive
 
@@ -196,24 +201,25 @@ def _compare_members(kind: str, one: ZipMembers, other: ZipMembers, tolerance: T
         )
         for name in sorted(names)
     ]
-    notes: dict[str, None] = {}
+    remarks: list[Remark] = []
     for name in one.members.keys() & other.members.keys():
-        found, note = _compare_member(name, one, other, tolerance, depth)
+        found, remarked = _compare_member(name, one, other, tolerance, depth)
         differences += found
-        if note:
-            notes[f"{name}: {note}"] = None
-    return kind, len(one.members), sorted(differences, key=lambda item: item.part), "; ".join(islice(sorted(notes), 3))
+        remarks += remarked
+    remarks.sort(key=lambda remark: (remark.member, remark.reason.key, remark.reason.values))
+    return kind, len(one.members), sorted(differences, key=lambda item: item.part), tuple(remarks[:_MOST_REMARKS])
 
 
 def _compare_member(
     name: str, one: ZipMembers, other: ZipMembers, tolerance: Tolerance, depth: int
-) -> tuple[list[Difference], str]:
+) -> tuple[list[Difference], Remarks]:
     member, others = one.members[name], other.members[name]
     if (member.size, member.crc) == (others.size, others.crc) and same_pieces(one.stream(member), other.stream(others)):
-        return [], ""
+        return [], ()
     short = PurePath(name).name
     with spool(lambda: one.stream(member), short) as a, spool(lambda: other.stream(others), short) as b:
-        _, _, found, note = _compare_inner(a, b, tolerance, depth)
+        _, _, found, remarks = _compare_inner(a, b, tolerance, depth)
     if "model.weights.h5" in one.members:
         found = [one for one in found if not _NO_CONTENT.search(one.part)]
-    return [replace(one, part=f"{name}: {one.part}" if one.part else name) for one in found], note
+    placed = [replace(one, part=f"{name}: {one.part}" if one.part else name) for one in found]
+    return placed, tuple(replace(one, member=f"{name}: {one.member}" if one.member else name) for one in remarks)

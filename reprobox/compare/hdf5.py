@@ -81,7 +81,7 @@ class _Walk:
         for name in group:
             inner = f"{path}/{escape_name(name)}" if path else escape_name(name)
             if len(inner) > _LONGEST_NAME:
-                raise NotComparable(f"it has a name of more than {_LONGEST_NAME} characters")
+                raise NotComparable("name_long", most=_LONGEST_NAME)
             link = group.get(name, getlink=True)
             if isinstance(link, self._h5py.HardLink):
                 yield inner, group[name]
@@ -116,22 +116,22 @@ class _Walk:
     def _refuse_storage(self, path: str, dataset: Found) -> None:
         """Raise for what lies in other files, and for what a library from elsewhere would have to unpack."""
         if dataset.external or dataset.is_virtual:
-            raise NotComparable(f"{path} lies in other files")
+            raise NotComparable("hdf5_elsewhere", path=path)
         plan = dataset.id.get_create_plist()
         filters = {plan.get_filter(index)[0] for index in range(plan.get_nfilters())}
         if filters - _FILTERS:
-            raise NotComparable(f"{path} is packed in a way that is not read: filter {min(filters - _FILTERS)}")
+            raise NotComparable("hdf5_filter", path=path, filter=min(filters - _FILTERS))
         if dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > _BLOCK:
-            raise NotComparable(f"{path} has chunks of more than {_BLOCK >> 20} MiB")
+            raise NotComparable("hdf5_chunks", path=path, most=_BLOCK >> 20)
 
     def _count(self, path: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> None:
         count = math.prod(shape or ())
         self._bytes += count * dtype.itemsize
         if self._bytes > _MOST_BYTES:
-            raise NotComparable(f"it holds more than {_MOST_BYTES >> 30} GiB")
+            raise NotComparable("holds_more", most=_MOST_BYTES >> 30)
         longest = dtype.itemsize if dtype.kind == "S" else max(self._size, dtype.itemsize)
         if dtype.kind not in "iufbc" and not _is_element(dtype) and count * longest > _MOST_TEXT:
-            raise NotComparable(f"{path} has too many texts")
+            raise NotComparable("hdf5_texts", path=path)
 
 
 def _is_element(dtype: np.dtype[Any]) -> bool:
@@ -151,7 +151,7 @@ def _read_value(path: str, value: Any) -> Part:  # noqa: ANN401 — what h5py ma
         return Data(len(joined), lambda: iter((joined,)))
     if type(value).__name__ == "Empty":
         return Mark("empty, of type", value.dtype.str)
-    raise NotComparable(f"{path} is of a type that is not read: {array.dtype}")
+    raise NotComparable("hdf5_type", path=path, type=str(array.dtype))
 
 
 def _read_blocks(dataset: Found) -> Iterator[bytes]:

@@ -13,5 +13,5 @@ def make_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     made = dict(pairs)
     if len(made) != len(pairs):
         keys = Counter(key for key, _ in pairs)
-        raise NotComparable(f"it has the key {describe_scalar(keys.most_common(1)[0][0])} twice in one object")
+        raise NotComparable("key_twice", name=describe_scalar(keys.most_common(1)[0][0]))
     return made

@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from reprobox.languages import Language, Said, load_language, make_reason
+from reprobox.languages import Language, Reason, Said, load_language, make_reason
 
 GROUP = "compared"
 """Where the languages have the sentences of differences."""
 
 
 class NotComparable(Exception):
-    """A file cannot be read as what it says it is; the text is the reason, without the file's name."""
+    """A file cannot be read as what it says it is; the sentence is the reason, without the file's name."""
+
+    def __init__(self, key: str, **values: str | int) -> None:
+        self.reason = make_reason(key, **values)
+        super().__init__(self.reason)
+
+    def __str__(self) -> str:
+        return load_language("en").fill(self.reason, GROUP)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,25 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Why a file, or one that is packed in it, was not compared, or by its bytes alone."""
+
+    reason: Reason
+    member: str = ""
+    """The one that is packed in it."""
+
+    def tell(self, language: Language) -> str:
+        """Return it in one line."""
+        text = language.fill(self.reason, GROUP)
+        return f"{self.member}: {text}" if self.member else text
+
+
+def make_remark(key: str, **values: str | int) -> tuple[Remark, ...]:
+    """Return one remark on a whole file."""
+    return (Remark(make_reason(key, **values)),)
+
+
+@dataclass(frozen=True)
 class FileComparison:
     """One file of two runs."""
 
@@ -96,13 +122,22 @@ class FileComparison:
     differing_parts: int = 0
     tolerable: bool = False
     """Whether every difference lies within the tolerance."""
-    note: str = ""
+    remarks: tuple[Remark, ...] = ()
     """The reason for NOT_COMPARABLE; or that the format is not known and only the bytes were compared."""
+
+    def tell_remarks(self, language: Language) -> str:
+        """Return the remarks in one line, empty where there are none."""
+        return "; ".join(one.tell(language) for one in self.remarks)
+
+    @property
+    def note(self) -> str:
+        """The remarks, as terminal and records have them."""
+        return self.tell_remarks(load_language("en"))
 
     def to_json(self) -> dict[str, object]:
         """Return what records keep; a number may be none that JSON has."""
-        own = {name: value for name, value in vars(self).items() if name != "differences"}
-        return {**own, "differences": [one.to_json() for one in self.differences]}
+        own = {name: value for name, value in vars(self).items() if name not in ("differences", "remarks")}
+        return {**own, "note": self.note, "differences": [one.to_json() for one in self.differences]}
 
 
 MOST_DIFFERENCES = 50

@@ -139,10 +139,10 @@ class _Decoder:
         try:
             self._dtype = np.dtype(_OTHER_TYPES.get(code, code))
         except (TypeError, ValueError, SyntaxError) as exc:
-            raise NotComparable(f"{name[:80]!r} is no type of numbers") from exc
+            raise NotComparable("no_number_type", type=repr(name[:80])) from exc
         self.size = self._dtype.itemsize
         if self._dtype.hasobject or not 0 < self.size <= _LARGEST_ITEM:
-            raise NotComparable(f"arrays of type {name[:80]} are not read")
+            raise NotComparable("array_type_unread", type=name[:80])
         self.numeric = self._dtype.kind in "biufc"
         self.lanes = 2 if self._dtype.kind == "c" else 1
 
@@ -168,7 +168,7 @@ def _pair_elements(one: Numbers, other: Numbers, decoder: _Decoder) -> Iterator[
             yield position // decoder.size, a, b
         position += len(a)
     if position != wanted:
-        raise NotComparable("an array in it has not as many bytes as its shape says")
+        raise NotComparable("array_short")
 
 
 def _tally_items(tally: Tally, a: bytes, b: bytes, size: int, start: int) -> int:

@@ -50,7 +50,7 @@ class Opened:
     def read_whole(self, most: int) -> bytes:
         """Return everything; raise ``NotComparable`` for more than ``most`` bytes."""
         if self.size > most:
-            raise NotComparable(f"it has {self.size} bytes; more than {most} are not read")
+            raise NotComparable("bytes_more", bytes=self.size, most=most)
         return self.read_at(0, self.size)
 
     def lines(self) -> Iterator[str]:
@@ -59,7 +59,7 @@ class Opened:
             stream.seek(0)
             while line := stream.readline(_LONGEST_LINE + 1):
                 if len(line) > _LONGEST_LINE:
-                    raise NotComparable(f"it has a line of more than {_LONGEST_LINE >> 20} MiB")
+                    raise NotComparable("line_long", most=_LONGEST_LINE >> 20)
                 yield line.decode("utf-8", "surrogateescape")
 
 
@@ -69,12 +69,13 @@ def open_file(path: Path) -> Iterator[Opened]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as exc:
-        reason = "it is a link" if path.is_symlink() else f"it cannot be opened: {exc.strerror}"
-        raise NotComparable(reason) from exc
+        if path.is_symlink():
+            raise NotComparable("is_link") from exc
+        raise NotComparable("cannot_open", error=str(exc.strerror)) from exc
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise NotComparable("it is no regular file")
+            raise NotComparable("no_regular_file")
         yield Opened(descriptor, status.st_size, path.name)
     finally:
         os.close(descriptor)
@@ -88,7 +89,7 @@ def spool(pieces: Callable[[], Iterator[bytes]], name: str) -> Iterator[Opened]:
         for piece in pieces():
             size += len(piece)
             if size > _MOST_UNPACKED:
-                raise NotComparable(f"it unpacks to more than {_MOST_UNPACKED >> 30} GiB")
+                raise NotComparable("unpacks_more", most=_MOST_UNPACKED >> 30)
             stream.write(piece)
         yield Opened(stream.fileno(), size, name)
 

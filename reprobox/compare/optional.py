@@ -28,10 +28,10 @@ def read_image(file: Opened, pillow: Any) -> Document:  # noqa: ANN401
     with file.path.open("rb") as stream, pillow.open(stream, formats=_IMAGES) as image:
         width, height = image.size
         if width * height > _MOST_PIXELS:
-            raise NotComparable(f"it has {width} × {height} pixels")
+            raise NotComparable("pixels_more", width=width, height=height)
         # Not their number: to count a TIFF's, Pillow looks for each among all before it.
         if getattr(image, "is_animated", False):
-            raise NotComparable("it has several pictures in one file")
+            raise NotComparable("pictures_several")
         data = np.ascontiguousarray(np.asarray(image))
         mode, palette, clear = str(image.mode), image.getpalette(), image.info.get("transparency")
     pixels = Numbers(data.dtype.str, data.shape, lambda: iter((data.tobytes(),)))

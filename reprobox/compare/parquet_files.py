@@ -55,7 +55,7 @@ def read_parquet(file: Opened, parquet: Library) -> Document:
     # A text that is there a million times is held once.
     reader = parquet.ParquetFile(str(file.path), memory_map=True, read_dictionary=texts)
     if len(set(schema.names)) < len(schema.names):
-        raise NotComparable("it has two columns of one name")
+        raise NotComparable("columns_of_one_name")
     parts, rows = Parts(), table.metadata.num_rows
     for field in schema:
         name, kind = escape_name(field.name), str(field.type)
@@ -78,11 +78,11 @@ def _check_sizes(about: Library) -> None:
     groups = [about.row_group(index) for index in range(about.num_row_groups)]
     total = sum(group.total_byte_size for group in groups)
     if total > _MOST_BYTES:
-        raise NotComparable(f"it unpacks to {total} bytes; more than {_MOST_BYTES} are not read")
+        raise NotComparable("unpacks_to", bytes=total, most=_MOST_BYTES)
     cells = about.num_rows * about.num_columns
     values = sum(group.column(index).num_values for group in groups for index in range(group.num_columns))
     if max(cells, values) > _MOST_CELLS:
-        raise NotComparable(f"it has {max(cells, values)} cells; more than {_MOST_CELLS} are not read")
+        raise NotComparable("cells_more", cells=max(cells, values), most=_MOST_CELLS)
 
 
 class _Column:
@@ -97,7 +97,7 @@ class _Column:
     def _read(self) -> Iterator[Column]:
         for batch in self._table.iter_batches(self._rows, columns=[self._name], use_threads=False):
             if batch.num_columns != 1:
-                raise NotComparable("a column's name leads to several of them")
+                raise NotComparable("column_several")
             yield batch.column(0)
 
     def read_numbers(self) -> Iterator[bytes]:

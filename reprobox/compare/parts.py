@@ -77,7 +77,7 @@ class Parts:
     def add(self, name: str, part: Part) -> None:
         """Add a part; a name that is taken gets a number."""
         if len(self.found) >= MOST_PARTS:
-            raise NotComparable(f"it has more than {MOST_PARTS} parts")
+            raise NotComparable("parts_more", most=MOST_PARTS)
         chosen = name
         while chosen in self.found:
             self._taken[name] = count = self._taken.get(name, 1) + 1

@@ -69,7 +69,7 @@ class _Walk:
             if found is not None:
                 waiting.append((found, id(one)))
                 if len(waiting) > _MOST_DEEP:
-                    raise NotComparable("what it holds is nested too deep")
+                    raise NotComparable("nested_deep")
         return self._parts.found
 
     def _visit(self, name: str, value: Value) -> Inner | None:
@@ -82,7 +82,7 @@ class _Walk:
             case bool() | int() | float() | str() | bytes() | None:
                 self._parts.add(name, value)
             case _:
-                raise NotComparable("its opcodes make no sense")
+                raise NotComparable("opcodes_nonsense")
         return None
 
     def _visit_object(self, name: str, value: Object) -> Inner | None:

@@ -56,7 +56,7 @@ class Arrays:
         if not isinstance(data, bytes | Blob):
             return None  # of Python objects: what it holds is looked at one by one
         if SIMPLE_TYPE.fullmatch(dtype) is None:
-            raise NotComparable(f"an array in it has the type {dtype[:40]!r}")
+            raise NotComparable("array_type", type=repr(dtype[:40]))
         if isinstance(data, Blob):
             self._count_shared(data)
         return Numbers(dtype, shape, read_bytes(data, self._file), name_order(fortran, shape))
@@ -67,7 +67,7 @@ class Arrays:
             self._room -= data.size
         self._seen.add(data.offset)
         if self._room < 0:
-            raise NotComparable("too many arrays in it look at the same bytes")
+            raise NotComparable("arrays_shared")
 
 
 def read_bytes(data: bytes | Blob, file: Opened) -> Pieces:

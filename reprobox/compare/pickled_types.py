@@ -11,18 +11,17 @@ from reprobox.compare.pickle_values import Call, Sequence, Table, Value
 SIMPLE_TYPE = re.compile(r"([<>|=]?)([biufcSUVmM])(\d{1,5})(\[[a-zA-Z0-9]{1,8}\]| \(.*\))?", re.DOTALL)
 _LONGEST_TYPE = 10_000
 _MOST_DEEP = 20
-_UNREADABLE = "an array in it has a type that cannot be read"
 
 
 def describe_type(value: Value, depth: int = _MOST_DEEP) -> str:
     """Return the type that a pickled ``numpy.dtype`` stands for, as NumPy writes it, a structure's fields behind."""
     if not isinstance(value, Call) or not isinstance(value.arguments, Sequence) or depth == 0:
-        raise NotComparable(_UNREADABLE)
+        raise NotComparable("array_type_unreadable")
     code = value.arguments.items[0]
     state = value.state.items if isinstance(value.state, Sequence) else ["", "|"]
     order = state[1]
     if not isinstance(code, str) or not isinstance(order, str):
-        raise NotComparable(_UNREADABLE)
+        raise NotComparable("array_type_unreadable")
     name = ("<" if order == "=" else order) + code.lstrip("<>|=")
     if code[-2:] in ("m8", "M8"):
         return name + _describe_unit(state)
@@ -55,7 +54,7 @@ def _describe_fields(state: list[Value], depth: int) -> str:
             dtype, place, *_ = found[name].items
             said += f"{name!r}: {describe_type(dtype, depth - 1)} at {place}, "
             if len(said) > _LONGEST_TYPE:
-                raise NotComparable("an array in it has a type that is too long")
+                raise NotComparable("array_type_long")
     return f" ({said.removesuffix(', ')})" if said else ""
 
 
@@ -63,7 +62,7 @@ def item_size(dtype: str) -> int:
     """Return the bytes of one element."""
     match = SIMPLE_TYPE.fullmatch(dtype)
     if match is None:
-        raise NotComparable(f"an array in it has the type {dtype[:40]!r}")
+        raise NotComparable("array_type", type=repr(dtype[:40]))
     return int(match[3]) * (4 if match[2] == "U" else 1)
 
 

@@ -18,7 +18,6 @@ _MOST_OPCODES = 3_000_000
 _LONG_BYTES = 1 << 16
 """Bytes strings from here on stay in the file."""
 _MOST_NESTED = 4
-_NONSENSE = "its opcodes make no sense"
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def read_pickle(file: Opened, start: int = 0) -> tuple[Value, int]:
     try:
         return _Machine(tape, _Budget()).run(), tape.tell()
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, struct.error) as exc:
-        raise NotComparable(f"it is no readable pickle ({exc})"[:200]) from exc
+        raise NotComparable("no_pickle", error=str(exc)[:170]) from exc
 
 
 class _Budget:
@@ -57,10 +56,10 @@ class _Machine:
         while True:
             self._budget.opcodes -= 1
             if self._budget.opcodes < 0:
-                raise NotComparable(f"it has more than {_MOST_OPCODES} opcodes")
+                raise NotComparable("opcodes_more", most=_MOST_OPCODES)
             code = self._tape.read(1).decode("latin-1")
             if not code:
-                raise NotComparable("it ends in the middle")
+                raise NotComparable("ends_early")
             operation = _OPERATIONS[code]
             name = operation.name
             if name in _LENGTHS:
@@ -81,7 +80,7 @@ class _Machine:
         if size < _LONG_BYTES:
             data = self._tape.read(size)
             if len(data) != size:
-                raise NotComparable("it ends in the middle")
+                raise NotComparable("ends_early")
             return data
         blob = Blob(self._tape.tell(), size)
         self._tape.skip(size)
@@ -94,7 +93,7 @@ class _Machine:
         while not isinstance(stack[index], _Mark):
             index -= 1
             if index < 0:
-                raise NotComparable(_NONSENSE)
+                raise NotComparable("opcodes_nonsense")
         group = stack[index + 1 :]
         del stack[index:]
         return group
@@ -111,13 +110,13 @@ class _Machine:
     def _append(self, values: list[Value]) -> None:
         target = self._stack[-1]
         if not isinstance(target, Sequence | Call):
-            raise NotComparable(_NONSENSE)
+            raise NotComparable("opcodes_nonsense")
         target.items.extend(values)
 
     def _set_items(self, values: list[Value]) -> None:
         target = self._stack[-1]
         if not isinstance(target, Table | Call):
-            raise NotComparable(_NONSENSE)
+            raise NotComparable("opcodes_nonsense")
         pairs = list(zip(values[::2], values[1::2], strict=True))
         (target.table if isinstance(target, Call) else target.items).extend(pairs)
 
@@ -127,7 +126,7 @@ class _Machine:
     def _make_tuple(self, size: int) -> None:
         start = len(self._stack) - size
         if start < 0:
-            raise NotComparable(_NONSENSE)
+            raise NotComparable("opcodes_nonsense")
         items = self._stack[start:]
         del self._stack[start:]
         self._push(Sequence("tuple", items))
@@ -162,9 +161,9 @@ class _Machine:
     def _build(self, _: object) -> None:
         state, target = self._stack.pop(), self._stack[-1]
         if not isinstance(target, Call):
-            raise NotComparable(_NONSENSE)
+            raise NotComparable("opcodes_nonsense")
         if target.state is not None:
-            raise NotComparable("it puts two states into one object")
+            raise NotComparable("two_states")
         target.state = state
         if isinstance(target.function, Global) and target.function.name.endswith(_JOBLIB_ARRAY):
             target.attached = self._read_attached(state)
@@ -179,7 +178,7 @@ class _Machine:
         if dtype.lstrip("|<>=").startswith("O"):
             self._budget.nested -= 1
             if self._budget.nested < 0:
-                raise NotComparable("it has too many pickles within pickles")
+                raise NotComparable("pickles_nested")
             return _Machine(self._tape, self._budget).run()
         if wanted.get("numpy_array_alignment_bytes") is not None:
             self._tape.skip(self._tape.read(1)[0])

@@ -155,9 +155,9 @@ def _read_rows(file: Opened, delimiter: str) -> Iterator[list[str]]:
     try:
         for row in csv.reader(file.lines(), delimiter=delimiter):
             if len(row) > _MOST_COLUMNS:
-                raise NotComparable(f"it has more than {_MOST_COLUMNS} columns")
+                raise NotComparable("columns_more", most=_MOST_COLUMNS)
             columns = columns or len(row)
             if row or columns == 1:
                 yield row or [""]
     except csv.Error as exc:
-        raise NotComparable(f"it is no readable table ({exc})") from exc
+        raise NotComparable("no_table", error=str(exc)) from exc

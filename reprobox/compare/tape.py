@@ -25,13 +25,13 @@ class Tape:
     def skip(self, size: int) -> None:
         """Go on by ``size`` bytes, which must be there."""
         if not 0 <= size <= self._file.size - self.tell():
-            raise NotComparable("it ends in the middle")
+            raise NotComparable("ends_early")
         self._start, self._at, self._buffer = self.tell() + size, 0, b""
 
     def read(self, size: int) -> bytes:
         """Return ``size`` bytes, fewer at the end."""
         if not 0 <= size <= _LONGEST_ARGUMENT:
-            raise NotComparable("one value in it is too long")
+            raise NotComparable("value_long")
         data = self._peek(size)
         self._at += len(data)
         return data
@@ -40,7 +40,7 @@ class Tape:
         """Return a line with its end."""
         size = self._peek(LONGEST_LINE).find(b"\n") + 1
         if not size:
-            raise NotComparable("it ends in the middle, or has too long a line")
+            raise NotComparable("ends_early_or_long")
         return self.read(size)
 
     def _peek(self, size: int) -> bytes:

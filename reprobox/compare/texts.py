@@ -76,7 +76,7 @@ def read_json(file: Opened) -> Document:
 def read_json_lines(file: Opened) -> Document:
     """Read one JSON value a line."""
     if file.size > _LARGEST_JSON:
-        raise NotComparable(f"it has {file.size} bytes; more than {_LARGEST_JSON} are not read")
+        raise NotComparable("bytes_more", bytes=file.size, most=_LARGEST_JSON)
     return _flatten([_parse(line) for line in file.lines() if line.strip()], lines=True)
 
 
@@ -84,7 +84,7 @@ def _parse(text: str) -> object:
     try:
         return json.loads(text, parse_float=read_number, object_pairs_hook=make_object)
     except (ValueError, RecursionError) as exc:
-        raise NotComparable(f"it is no readable JSON ({exc})"[:200]) from exc
+        raise NotComparable("no_json", error=str(exc)[:170]) from exc
 
 
 def _flatten(values: list[object], *, lines: bool) -> Document:
@@ -97,7 +97,7 @@ def _flatten(values: list[object], *, lines: bool) -> Document:
 
 def _list_leaves(name: str, value: object, depth: int) -> Iterator[tuple[str, Scalar | Mark]]:
     if depth == 0:
-        raise NotComparable("what it holds is nested too deep")
+        raise NotComparable("nested_deep")
     if isinstance(value, dict) and value:
         for key, inner in sorted(value.items()):
             yield from _list_leaves(join_key(name, key), inner, depth - 1)

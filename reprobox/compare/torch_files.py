@@ -57,7 +57,7 @@ def read_torch(archive: ZipMembers, opened: ExitStack) -> Document:
     """Read the tensors of an archive, and whatever else lies beside them in its pickle."""
     member = _find_pickle(archive)
     if member is None:
-        raise NotComparable("it has no data.pkl")
+        raise NotComparable("no_data_pkl")
     file = opened.enter_context(spool(lambda: archive.stream(member), "data.pkl"))
     prefix = member.name.removesuffix("data.pkl")
 
@@ -73,7 +73,7 @@ def read_torch(archive: ZipMembers, opened: ExitStack) -> Document:
         name = path.removeprefix(prefix)
         if not name.startswith("data/") and name not in _NO_CONTENT:
             if f"<{name}>" in found:
-                raise NotComparable(f"it has a file called {name[:80]!r}")
+                raise NotComparable("file_called", name=repr(name[:80]))
             found[f"<{name}>"] = Data(other.size, _streamer(archive, other))
     return found
 
@@ -85,7 +85,7 @@ def _is_big(archive: ZipMembers, prefix: str) -> bool:
         return False
     order = b"".join(archive.stream(member)) if member.size <= _LONGEST_ORDER else b""
     if order not in (b"little", b"big"):
-        raise NotComparable("it does not say in which order the bytes of its numbers are")
+        raise NotComparable("no_byte_order")
     return order == b"big"
 
 
@@ -128,7 +128,7 @@ def _place_storages(file: Opened, start: int, content: Value, keys: Value) -> di
         places[key] = start + 8
         start += 8 + count * sizes[key]
     if start != file.size:
-        raise NotComparable("its storages have not as many bytes as it says")
+        raise NotComparable("storages_short")
     return places
 
 
@@ -164,7 +164,7 @@ class _Tensors:
         check_shape((count,))
         name = kind.name.rpartition(" ")[2]
         if name not in _TYPES:
-            raise NotComparable(f"it has numbers of a kind that is not read: {name[:80]}")
+            raise NotComparable("storage_kind", type=name[:80])
         dtype, size = _TYPES[name]
         if self._big and size > 1:
             dtype = _swap_bytes(dtype)
@@ -183,13 +183,13 @@ class _Tensors:
         begin, length = offset * size, math.prod(shape) * size
         self._room -= length
         if begin + length > data.size or self._room < 0:
-            raise NotComparable("a tensor in it lies beyond the end of its storage")
+            raise NotComparable("tensor_beyond_storage")
         return Numbers(dtype, shape, lambda: _cut_out(data.pieces(), begin, length), order)
 
 
 def _swap_bytes(dtype: str) -> str:
     if not dtype.startswith("<"):
-        raise NotComparable(f"it has numbers of type {dtype} with the larger end first")
+        raise NotComparable("big_endian", type=dtype)
     return dtype.replace("<", ">")
 
 

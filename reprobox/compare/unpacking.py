@@ -44,7 +44,7 @@ def _inflate(file: Opened) -> Iterator[bytes]:
     while not inflater.eof and (rest := inflater.decompress(b"", _PIECE)):
         yield rest
     if not inflater.eof:
-        raise NotComparable("it ends in the middle")
+        raise NotComparable("ends_early")
 
 
 def _decompress(file: Opened) -> Iterator[bytes]:
@@ -59,7 +59,7 @@ def _decompress(file: Opened) -> Iterator[bytes]:
                 return
             unpacker = _make_unpacker(data[:1])
         elif not data and unpacker.needs_input:
-            raise NotComparable("it ends in the middle")
+            raise NotComparable("ends_early")
         yield unpacker.decompress(data, _PIECE)
         rest = unpacker.unused_data if unpacker.eof else b""
 

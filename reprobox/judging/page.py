@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 
-from reprobox.compare.model import Result
+from reprobox.compare.model import FileComparison, Result
 from reprobox.judging.judgement import Judgement, Score
 from reprobox.judging.words import tell, tell_english
 from reprobox.languages import Language, Said
@@ -178,8 +178,12 @@ class _Page:
                 self.cell(found.result.value, f"{place}.result", outcome),
                 self.cell(found.format, f"{place}.format"),
                 self.cell(found.differing_parts, f"{place}.differing_parts", count),
-                self.cell(found.note, f"{place}.note") if found.note else Cell(""),
+                self._remark(found, f"{place}.note"),
             )
+
+    def _remark(self, found: FileComparison, path: str) -> Cell:
+        told = escape_unprintable(found.tell_remarks(self._language))
+        return self.cell(found.note, path, told) if found.remarks else Cell("")
 
     def _list_parts(self, parted: RunComparison) -> Iterator[tuple[Cell, ...]]:
         """Yield a row for each part of a file that is not the same."""

@@ -154,7 +154,7 @@ def test_nothing_of_the_entrants_is_markup_or_moves_a_cursor():
                         1,
                         (make_difference(HOSTILE, "type", one=HOSTILE, other="{0}"),),
                         1,
-                        note=HOSTILE,
+                        remarks=make_remark("told", text=HOSTILE),
                     ),
                 ),
             ),

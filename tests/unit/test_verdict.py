@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made_records import HOST, make_record
 
-from reprobox.compare.model import Difference, FileComparison, NumberDifference, Result, Tolerance
+from reprobox.compare.model import Difference, FileComparison, NumberDifference, Result, Tolerance, make_remark
 from reprobox.records import Gpu
 from reprobox.verdict import (
     Cost,
@@ -21,7 +21,9 @@ from reprobox.verdict import (
 
 SAME = RunComparison("a")
 CONTENT = RunComparison("b", files=(("x.npz", FileComparison("npz", Result.SAME_CONTENT, 2, tolerable=True)),))
-UNREADABLE = RunComparison("c", files=(("x.pkl", FileComparison("pickle", Result.NOT_COMPARABLE, 0, note="cut")),))
+UNREADABLE = RunComparison(
+    "c", files=(("x.pkl", FileComparison("pickle", Result.NOT_COMPARABLE, 0, remarks=make_remark("ends_early"))),)
+)
 MISSING = RunComparison("d", missing=("x",))
 
 
