@@ -10,7 +10,7 @@ import pytest
 from made_judgements import make_judgement
 from made_records import make_record
 
-from reprobox.compare.model import FileComparison, Result, make_difference
+from reprobox.compare.model import FileComparison, Result, make_difference, make_remark
 from reprobox.judging.judgement import Outcome, Rung, format_judgement
 from reprobox.judging.page import format_pages
 from reprobox.judging.statement import format_attestation
