@@ -192,7 +192,7 @@ def test_who_prints_the_claimed_score_has_not_reached_it(judge):
     assert (score["claimed"], score["judged"]) == (0.999, 0.1)
 
 
-@pytest.mark.parametrize("name", ["link-to-the-claim", "links-in-a-circle"])
+@pytest.mark.parametrize("name", ["link-to-the-claim", pytest.param("links-in-a-circle", marks=pytest.mark.long)])
 def test_a_link_in_the_place_of_a_folder_leads_nowhere(judge, name):
     """Of the claim's own predictions it would have their score, with every seed."""
     predictions = LABELS.replace("label", "prediction")
@@ -205,6 +205,7 @@ def test_a_link_in_the_place_of_a_folder_leads_nowhere(judge, name):
     assert (score["claimed"], score["judged"], score["seeds"]) == (1.0, None, 0)
 
 
+@pytest.mark.long
 def test_a_pattern_that_is_slow_to_match_takes_no_time(judge):
     done, judgement, _ = judge("long-names", outputs=f"metrics.json, '{'*a' * 40}*b'")
     assert (done.code, judgement["verdict"]) == (7, "NOT RUN"), done.stdout + done.stderr
@@ -212,6 +213,7 @@ def test_a_pattern_that_is_slow_to_match_takes_no_time(judge):
     assert judge.seconds < 40
 
 
+@pytest.mark.long
 def test_what_takes_too_long_to_compare_is_not_comparable(judge):
     claimed = {"values.csv": "value\n" + "0.5\n" * 5_000_000}
     done, judgement, _ = judge("slow-to-compare", beside=claimed, outputs="'*'", contest="impatient.yaml")
