@@ -71,7 +71,7 @@ class PythonTarget:
 
     @property
     def short(self) -> str:
-        """ "3.11" of "3.11.2"."""
+        """As folders are called after it: "3.11" of "3.11.2"."""
         return ".".join(self.version.split(".")[:2])
 
     @property

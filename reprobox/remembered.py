@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reprobox import __version__
-from reprobox.engines.base import EngineImage, EngineInfo
+from reprobox.engines.base import Digests, EngineImage, EngineInfo
 from reprobox.files import write_atomic
 from reprobox.layers.model import Layer
 from reprobox.plan import Plan
@@ -36,16 +36,8 @@ class Remembered:
         return tuple(layer.diff_id for layer in self.layers)
 
 
-class Named(Protocol):
+class Named(Digests, Protocol):
     """An image that was made."""
-
-    @property
-    def config_digest(self) -> str:
-        """The digest of its configuration."""
-
-    @property
-    def manifest_digest(self) -> str:
-        """The digest of its manifest."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -80,7 +72,7 @@ def recall_image(cache: Path, plan: Plan, engine: Holder) -> Remembered | None:
     """Return what this very plan came to with this very reprobox, if the engine has it under the plan's name."""
     try:
         note = json.loads(_locate(cache, plan).read_bytes())
-        layers = [Layer(diff_id, size, what, Path(), cached=True) for diff_id, size, what in note["layers"]]
+        layers = [Layer(str(one), int(size), str(what), Path(), cached=True) for one, size, what in note["layers"]]
         found = Remembered(note["config"], note["manifest"], tuple(layers))
         if note["of"] != _identify(plan):
             return None

@@ -202,8 +202,9 @@ def judge_bundle(bundle, contest, out, environ, *options, call=None):
     folder = out / bundle.stem
     judgement = json.loads((folder / "judgement.json").read_text())
     assert judgement["verdict"] in done.stdout
-    run = min((folder / "runs").iterdir())
-    return Judged(done, judgement, run)
+    runs = sorted((folder / "runs").iterdir())
+    assert [run.name for run in runs] == [one["run"] for one in judgement["runs"]]
+    return Judged(done, judgement, runs[0])
 
 
 def look_around(folder, environ):
