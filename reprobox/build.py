@@ -189,6 +189,8 @@ class _Site(AbstractContextManager["_Site"]):
         compiler = self._open_steps.enter_context(
             ContainerCompiler(self._engine, image, plan.python.executable, interpreter)
         )
+        if wanted:
+            compiler.start()  # while the wheels are opened
         with show_tasks(self._reporter, "layer") as show, ahead as on_made:
             # All of them, made or not: wheels of layers that never met in one image may want the same path.
             layers = make_wheel_layers(

@@ -7,7 +7,7 @@ import io
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,8 @@ _KEEP = 8192
 
 OnMade = Callable[[str, bytes | None], None]
 """Gets a source's path and the bytes of its ``.pyc``; ``None``: it does not compile."""
+Wait = Callable[[], None]
+"""Returns when all that was begun is made; raises what became of it else."""
 
 
 class Compiler(Protocol):
@@ -38,9 +40,10 @@ class Compiler(Protocol):
     def identity(self) -> str:
         """Everything the bytecode depends on beside source and path."""
 
-    def compile(self, sources: Mapping[str, bytes], on_made: OnMade) -> None:
+    def begin(self, sources: Mapping[str, bytes], on_made: OnMade) -> Wait:
         """Compile sources by their absolute paths in the image; ``on_made`` gets each of them once, in no order.
 
+        They are begun in the order of the mapping, after those that were begun before, whether or not these are made.
         Neither the sources nor the bytecode are held: a source is looked up when its turn has come.
         """
 
@@ -58,27 +61,35 @@ class ContainerCompiler(AbstractContextManager["ContainerCompiler"]):
         self._image = image
         self._executable = executable
         self.identity = compiler_identity(identity)
-        self._calls = threading.Lock()
         self._questions = _Questions()
         self._answers = _Answers()
         self._complaints: deque[bytes] = deque(maxlen=64)
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._ended = "not all were answered"
 
-    def compile(self, sources: Mapping[str, bytes], on_made: OnMade) -> None:
-        """See :class:`Compiler`; raises ``BuildError`` when the interpreter fails or does not answer for a source."""
+    def begin(self, sources: Mapping[str, bytes], on_made: OnMade) -> Wait:
+        """See :class:`Compiler`; waiting raises ``BuildError`` when the interpreter fails or leaves a source out."""
+        batch = _Batch(sources, on_made)
         if not sources:
-            return
-        with self._calls:
-            self._answers.expect(on_made)
-            self._questions.ask(sources)
+            return lambda: None
+        self._answers.expect(batch)
+        self._questions.ask(batch)
+        self.start()
+
+        def wait() -> None:
+            if not self._answers.wait(batch):
+                raise self._explain(len(sources))
+
+        return wait
+
+    def start(self) -> None:
+        """Have the container come up, where there is something else to do before the first call."""
+        with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="compile", daemon=True)
                 self._thread.start()
-            found = self._answers.wait()
-        if found is None or found != sources.keys():
-            raise self._explain(len(sources))
 
     def finish(self) -> None:
         """Let the container end, without waiting for it: no call comes any more."""
@@ -132,6 +143,18 @@ def read_worker() -> str:
     return _WORKER.read_text("utf-8")
 
 
+class _Batch:
+    """Sources that were asked for together, and who wants to know."""
+
+    def __init__(self, sources: Mapping[str, bytes], on_made: OnMade) -> None:
+        self.sources = sources
+        self.on_made = on_made
+        self.first = 0
+        """The number of the first source; the others' follow in their order."""
+        self.left = dict(enumerate(sources))
+        """The paths that are not answered yet, each by its place."""
+
+
 class _Questions(io.RawIOBase):
     """Batches of sources as one stream of frames, made as they are read; a read waits for the next batch."""
 
@@ -139,13 +162,13 @@ class _Questions(io.RawIOBase):
     """Why a source could not be had: the stream has ended there."""
 
     def __init__(self) -> None:
-        self._batches: SimpleQueue[Mapping[str, bytes] | None] = SimpleQueue()
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._frames: Iterator[bytes] = iter(())
         self._rest = memoryview(b"")
 
-    def ask(self, sources: Mapping[str, bytes]) -> None:
+    def ask(self, batch: _Batch) -> None:
         """Add a batch."""
-        self._batches.put(sources)
+        self._batches.put(batch)
 
     def finish(self) -> None:
         """Let the stream end after the last batch."""
@@ -160,7 +183,7 @@ class _Questions(io.RawIOBase):
             if not self._rest:
                 self._rest = memoryview(self._next_frame())
             if not self._rest:
-                if filled or not self._next_batch():
+                if (filled and self._batches.empty()) or not self._next_batch():
                     break  # what is there is wanted now
                 continue
             part = self._rest[: len(buffer) - filled]
@@ -179,43 +202,44 @@ class _Questions(io.RawIOBase):
             return b""
 
     def _next_batch(self) -> bool:
-        sources = self._batches.get()
-        if sources is None:
+        batch = self._batches.get()
+        if batch is None or self.failure is not None:
             self._batches.put(None)  # the stream has ended for every later read too
             return False
-        self._frames = _frames_of(sources)
+        self._frames = _frames_of(batch)
         return True
 
 
-def _frames_of(sources: Mapping[str, bytes]) -> Iterator[bytes]:
-    for path, source in sources.items():
+def _frames_of(batch: _Batch) -> Iterator[bytes]:
+    for number, (path, source) in enumerate(batch.sources.items(), batch.first):
         name = path.encode("utf-8", "surrogateescape")
-        yield struct.pack(">II", len(name), len(source)) + name
+        yield struct.pack(">III", number, len(name), len(source)) + name
         if source:
             yield source
-    yield struct.pack(">II", 0, 0)
 
 
 class _Answers:
     """Takes the worker's output in pieces of any size and finds the frames in it."""
 
     def __init__(self) -> None:
-        self._found: set[str] = set()
-        self._on_made: OnMade = lambda path, data: None
+        self._batches: list[_Batch] = []
+        self._asked = 0
         self._news = threading.Condition()
-        self._whole = self._ended = False
+        self._ended = False
         self._buffer = bytearray()
 
-    def expect(self, on_made: OnMade) -> None:
-        """Begin a batch."""
+    def expect(self, batch: _Batch) -> None:
+        """Number a batch's sources; before they are asked for."""
         with self._news:
-            self._found, self._on_made, self._whole = set(), on_made, False
+            batch.first = self._asked
+            self._asked += len(batch.left)
+            self._batches.append(batch)
 
-    def wait(self) -> Set[str] | None:
-        """Return which sources were answered for when the batch is whole; ``None`` when it will not be."""
+    def wait(self, batch: _Batch) -> bool:
+        """Return whether all of a batch was answered, when it is or nothing comes any more."""
         with self._news:
-            self._news.wait_for(lambda: self._whole or self._ended)
-            return self._found if self._whole else None
+            self._news.wait_for(lambda: not batch.left or self._ended)
+            return not batch.left
 
     def end(self) -> None:
         """Say that no more will come."""
@@ -224,7 +248,7 @@ class _Answers:
             self._news.notify_all()
 
     def write(self, data: bytes) -> int:
-        """Take the next piece."""
+        """Take the next piece; raises ``BuildError`` for an answer that nobody asked for."""
         self._buffer += data
         start = 0
         while (end := self._read_frame(start)) is not None:
@@ -238,17 +262,24 @@ class _Answers:
     def _read_frame(self, start: int) -> int | None:
         if len(self._buffer) - start < 8:
             return None
-        length, size = cast(tuple[int, int], struct.unpack_from(">II", self._buffer, start))
-        if not length:
-            with self._news:
-                self._whole = True
-                self._news.notify_all()
-            return start + 8
-        middle = start + 8 + length
-        end = middle + (0 if size == _FAILED else size)
+        number, size = cast(tuple[int, int], struct.unpack_from(">II", self._buffer, start))
+        end = start + 8 + (0 if size == _FAILED else size)
         if len(self._buffer) < end:
             return None
-        path = self._buffer[start + 8 : middle].decode("utf-8", "surrogateescape")
-        self._found.add(path)
-        self._on_made(path, None if size == _FAILED else bytes(self._buffer[middle:end]))
+        self._answer(number, None if size == _FAILED else bytes(self._buffer[start + 8 : end]))
         return end
+
+    def _answer(self, number: int, data: bytes | None) -> None:
+        with self._news:
+            batch = next((one for one in self._batches if number - one.first in one.left), None)
+        if batch is None or data == b"":
+            raise BuildError(
+                "the image's Python could not compile: what it answers is no bytecode of what it was given"
+            )
+        batch.on_made(batch.left[number - batch.first], data)
+        # Only now: whoever waits goes on when nothing is left, and uses what on_made has kept.
+        del batch.left[number - batch.first]
+        if not batch.left:
+            with self._news:
+                self._batches.remove(batch)
+                self._news.notify_all()

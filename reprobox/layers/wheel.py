@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -173,11 +174,16 @@ class _Workshop:
             return self._opened[number]
 
     def _make_bytecode(self) -> list[Layer]:
-        """Compile one group after the other, because each takes all cores."""
-        layers = []
-        for number, group in enumerate(self._groups):
-            layers.append(self._bytecode.make(group, partial(self._open, number)))
-            self._tell(number, layers[-1], is_bytecode=True)
+        """Compile one group after the other, because each takes all cores; the next is begun before one is stored."""
+        layers: list[Layer] = []
+        begun: deque[Callable[[], Layer]] = deque()
+        with ExitStack() as stack:
+            for number, group in enumerate(self._groups):
+                finish = stack.enter_context(self._bytecode.begin(group, partial(self._open, number)))
+                begun.append(partial(finish, partial(self._tell, number, is_bytecode=True)))
+                if len(begun) > 1:
+                    layers.append(begun.popleft()())
+            layers += [finish_last() for finish_last in begun]
         return layers
 
     def _make_files(self, number: int) -> Layer:

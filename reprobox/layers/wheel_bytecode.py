@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
 from reprobox.errors import BuildError
-from reprobox.layers.bytecode import Compiler
+from reprobox.layers.bytecode import Compiler, Wait
 from reprobox.layers.model import Layer
 from reprobox.layers.read_tar import read_entries
 from reprobox.layers.spool import Spool, Waiting
@@ -19,6 +20,7 @@ from reprobox.lock import PythonTarget, Wheel
 
 Report = Callable[[str, int, int], None]
 """Gets what is made, how much of it is done, and of how much; may raise, to stop."""
+OnLayer = Callable[[Layer], None]
 _Files = Mapping[str, Waiting]
 _WHAT = "bytecode"
 
@@ -32,10 +34,14 @@ class _Part(NamedTuple):
 
 
 class _Sources(Mapping[str, bytes]):
-    """Sources by their absolute paths in the image; each is read from its wheel when it is looked up."""
+    """Sources by their absolute paths in the image; each is read from its wheel when it is looked up.
+
+    The largest first, so that no process is left with a large one at the end.
+    """
 
     def __init__(self, placed: Mapping[str, Placed]) -> None:
-        self._placed = {f"/{path}": item for path, item in placed.items()}
+        ordered = sorted(placed.items(), key=lambda item: (-item[1].file.size, item[0]))
+        self._placed = {f"/{path}": item for path, item in ordered}
 
     def __getitem__(self, path: str) -> bytes:
         return read_data(self._placed[path])
@@ -66,17 +72,41 @@ class BytecodeShop:
         """Return the layer of a group's bytecode, if it is there."""
         return self._store.find(self._key_of(group))
 
-    def make(self, group: Sequence[WheelFile], open_group: Callable[[], Mapping[str, Placed]]) -> Layer:
-        """Return the layer of a group's bytecode, an empty one where it has no sources."""
-        layer = self.find(group)
-        if layer is not None:
-            return layer
+    @contextmanager
+    def begin(
+        self, group: Sequence[WheelFile], open_group: Callable[[], Mapping[str, Placed]]
+    ) -> Iterator[Callable[[OnLayer], Layer]]:
+        """Have a group's sources compiled; yield what waits for them and returns the layer, an empty one without any.
+
+        ``OnLayer`` gets the layer before the bytecode is kept by wheel too, which is of use to later builds only.
+        """
+        if layer := self.find(group):
+            yield lambda on_layer: _pass_on(layer, on_layer)
+            return
         what = _describe(group)
+        parts = self._list_parts(open_group(), alone=len(group) == 1)
         with Spool(self._store, what) as spool:
-            files: dict[str, Waiting] = {}
-            for part in self._compile(self._list_parts(open_group(), alone=len(group) == 1), spool):
-                files.update(part)
-            return self._store.make(self._key_of(group), what, _write_with_folders(files, spool))
+            # What an earlier build of the same wheel has left here is not compiled: so a change of one small wheel
+            # costs the bytecode of that one alone, not of all that share its layer.
+            kept = [self._find_part(part.key, spool) if part.key else None for part in parts]
+            missing = [part for part, files in zip(parts, kept, strict=True) if files is None]
+            made, wait = self._compile(
+                {path: one for part in missing for path, one in part.sources.items()}, what, spool
+            )
+
+            def finish(on_layer: OnLayer) -> Layer:
+                with spool:
+                    wait()
+                    new = [self._name_files(part, made) for part in missing]
+                    files = {path: place for part in (*new, *kept) if part is not None for path, place in part.items()}
+                    layer = self._store.make(self._key_of(group), what, _write_with_folders(files, spool))
+                    on_layer(layer)
+                    for part, made_of_it in zip(missing, new, strict=True):
+                        if part.key:
+                            self._store.make(part.key, _WHAT, _write_files(made_of_it, spool))
+                return layer
+
+            yield finish
 
     def _key_of(self, group: Sequence[WheelFile]) -> str:
         return bytecode_key([wheel for wheel, _ in group], self._python, self._compiler.identity)
@@ -92,27 +122,13 @@ class BytecodeShop:
         listing = hashlib.sha256("\0".join(sorted(paths)).encode("utf-8", "surrogateescape")).hexdigest()
         return json.dumps(["bytecode", self._python.short, self._compiler.identity, sha256, listing])
 
-    def _compile(self, parts: Sequence[_Part], spool: Spool) -> list[_Files]:
-        """Return each part's bytecode files; compile what no earlier build of the same wheel has left here.
-
-        So a change of one small wheel costs the bytecode of that one alone, not of all that share its layer.
-        """
-        kept = [self._find_part(part.key, spool) if part.key else None for part in parts]
-        missing = [part for part, files in zip(parts, kept, strict=True) if files is None]
-        made = self._call({path: item for part in missing for path, item in part.sources.items()}, spool)
-        return [
-            self._keep(part, made, spool) if files is None else files for part, files in zip(parts, kept, strict=True)
-        ]
-
-    def _keep(self, part: _Part, made: _Files, spool: Spool) -> _Files:
+    def _name_files(self, part: _Part, made: _Files) -> _Files:
+        """Return a wheel's bytecode files by their own paths."""
         names = {path: _bytecode_path(path, self._python) for path in part.sources}
-        files = {name: made[path] for path, name in names.items() if path in made}
-        if part.key:
-            self._store.make(part.key, _WHAT, _write_files(files, spool))
-        return files
+        return {name: made[path] for path, name in names.items() if path in made}
 
-    def _call(self, sources: Mapping[str, Placed], spool: Spool) -> _Files:
-        """Compile every source into the spool; return what compiled, by the source's path."""
+    def _compile(self, sources: Mapping[str, Placed], what: str, spool: Spool) -> tuple[_Files, Wait]:
+        """Begin to compile every source into the spool; return what has been, by the source's path, and the wait."""
         total, done = sum(item.file.size for item in sources.values()), 0
         made: dict[str, Waiting] = {}
 
@@ -121,12 +137,11 @@ class BytecodeShop:
             done += sources[path[1:]].file.size
             if data is not None:
                 made[path[1:]] = spool.add(data)
-            self._report(_WHAT, done, total)
+            self._report(what, done, total)
 
         if sources:
-            self._report(_WHAT, 0, total)
-            self._compiler.compile(_Sources(sources), keep)
-        return made
+            self._report(what, 0, total)
+        return made, self._compiler.begin(_Sources(sources), keep)
 
     def _find_part(self, key: str, spool: Spool) -> _Files | None:
         layer = self._store.find(key)
@@ -137,6 +152,11 @@ class BytecodeShop:
             return {entry.path: spool.add(data.read()) for entry, data in entries if data is not None}
         except (DamagedLayer, BuildError):
             return None
+
+
+def _pass_on(layer: Layer, on_layer: OnLayer) -> Layer:
+    on_layer(layer)
+    return layer
 
 
 def _describe(group: Sequence[WheelFile]) -> str:

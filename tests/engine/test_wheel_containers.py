@@ -39,11 +39,11 @@ def image(engine, resolved, base_store):
 def test_container_compiles_to_the_same_bytes_in_any_company(engine, image, resolved):
     with ContainerCompiler(engine, image, resolved.python.executable, "test") as compiler:
         made, again = {}, {}
-        compiler.compile(SOURCES, made.__setitem__)
+        compiler.begin(SOURCES, made.__setitem__)()
         assert [path for path, data in made.items() if data is None] == ["/opt/venv/lib/bad.py"]
         paths = sorted(SOURCES)
         for part in (paths[20:], paths[:20]):
-            compiler.compile({path: SOURCES[path] for path in part}, again.__setitem__)
+            compiler.begin({path: SOURCES[path] for path in part}, again.__setitem__)()
     assert again == made
 
 

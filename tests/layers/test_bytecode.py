@@ -32,7 +32,7 @@ def compile_with(python, sources, **env):
 def call(compiler, sources):
     """Return the bytecode of what compiles, by path."""
     made = {}
-    compiler.compile(sources, made.__setitem__)
+    compiler.begin(sources, made.__setitem__)()
     assert made.keys() == sources.keys()
     return {path: data for path, data in made.items() if data is not None}
 
@@ -94,6 +94,28 @@ def test_one_process_answers_call_after_call_with_the_same_bytes(python):
     assert {path: data for part in parts for path, data in part.items()} == together
 
 
+def test_batches_that_are_begun_at_once_get_each_their_own(python):
+    expected = compile_with(python, SOURCES)
+    with ContainerCompiler(ProcessRunner(), "image", python, "test") as compiler:
+        made = [{}, {}, {}]
+        parts = [dict(list(SOURCES.items())[start::2]) for start in range(2)]
+        # The last of them asks for a path again, with another source, which is nothing to the first.
+        parts.append({"/opt/venv/lib/one.py": b"x = 'another'\n"})
+        waits = [compiler.begin(part, into.__setitem__) for part, into in zip(parts, made, strict=True)]
+        for wait in reversed(waits):
+            wait()
+    assert {**made[1], **made[0]} == expected
+    assert made[2]["/opt/venv/lib/one.py"] != expected["/opt/venv/lib/one.py"]
+
+
+def test_a_failure_reaches_every_batch():
+    with ContainerCompiler(ProcessRunner(), "image", shutil.which("false"), "test") as compiler:
+        waits = [compiler.begin({path: source}, lambda path, data: None) for path, source in SOURCES.items()]
+        for wait in waits:
+            with pytest.raises(BuildError, match="could not compile"):
+                wait()
+
+
 def test_a_stop_between_two_sources_reaches_whoever_waits(python):
     class StoppedError(Exception):
         pass
@@ -102,7 +124,7 @@ def test_a_stop_between_two_sources_reaches_whoever_waits(python):
         raise StoppedError
 
     with pytest.raises(StoppedError), ContainerCompiler(ProcessRunner(), "image", python, "test") as compiler:
-        compiler.compile(SOURCES, stop)
+        compiler.begin(SOURCES, stop)()
 
 
 def test_a_source_that_cannot_be_read_is_what_the_caller_hears_of(python):
@@ -119,7 +141,7 @@ def test_a_source_that_cannot_be_read_is_what_the_caller_hears_of(python):
         pytest.raises(BuildError, match="the wheel is damaged"),
         ContainerCompiler(ProcessRunner(), "image", python, "test") as compiler,
     ):
-        compiler.compile(Damaged(SOURCES), lambda path, data: None)
+        compiler.begin(Damaged(SOURCES), lambda path, data: None)()
 
 
 def test_what_does_not_compile_is_left_out(python):

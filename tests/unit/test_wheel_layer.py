@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import zlib
 from dataclasses import replace
 
@@ -285,8 +286,39 @@ def test_layers_come_in_the_order_of_their_groups_and_report_progress(store, tmp
         "bytecode of f 1.0",
     ]
     last = {what: (done, total) for what, done, total in seen}
-    assert last.keys() == {*(f"{name} 1.0" for name in "abcdef"), "bytecode"}
+    assert last.keys() == {*(f"{name} 1.0" for name in "abcdef"), *(f"bytecode of {name} 1.0" for name in "abcdef")}
     assert all(done == total for done, total in last.values())
+
+
+def test_the_next_group_is_compiled_while_one_is_stored(store, tmp_path):
+    wheels = [make_wheel(tmp_path, {f"{name}/m.py": name}, name) for name in "abc"]
+    order = []
+
+    class Slow(UpperCompiler):
+        def begin(self, sources, on_made):
+            (path,) = sources
+            order.append(f"begin {path[-6]}")
+            wait = super().begin(sources, on_made)
+            return lambda: (order.append(f"wait {path[-6]}"), wait())[1]
+
+    make_wheel_layers([[wheel] for wheel in wheels], PYTHON, Slow(), store)
+    assert order == ["begin a", "begin b", "wait a", "begin c", "wait b", "wait c"]
+
+
+def test_a_layer_is_told_of_before_its_bytecode_is_kept_by_wheel(store, tmp_path):
+    wheels = [make_wheel(tmp_path, {f"{name}/m.py": name}, name) for name in "ab"]
+    counts = []
+
+    def count_kept():
+        records = (json.loads(path.read_text()) for path in store.root.glob("keys/*"))
+        return sum(record["what"] == "bytecode" for record in records)
+
+    def told(place, layer):
+        if layer.what == "bytecode of 2 packages":
+            counts.append(count_kept())
+
+    make_wheel_layers([wheels], PYTHON, UpperCompiler(), store, on_made=told)
+    assert [*counts, count_kept()] == [0, len(wheels)]
 
 
 def test_one_bad_wheel_stops_the_others_and_leaves_no_layer(store, tmp_path):

@@ -3,11 +3,11 @@
 Python 3.6+, standard library only. With PYTHONHASHSEED=0 in the environment, so that sets have one order:
 
     python -s -S -B compile_worker.py FOLDER...    every .py below, into __pycache__
-    python -s -S -B -c "<this text>"               frames from stdin, frames to stdout:
+    python -s -S -B -c "<this text>"               frames from stdin, frames to stdout
 
-4 bytes path length, 4 bytes data length (big-endian), path, data; a path length of 0 ends a batch, and after the
-last one comes the end of the stream. A batch is answered when all of it is there.
-A data length of 0xFFFFFFFF in an answer means that the file does not compile.
+Numbers are of 4 bytes, big-endian. A frame in is any number, the lengths of path and source, path, source; a frame
+out is the same number, the bytecode's length, bytecode: in no order, each as soon as it is made.
+A length of 0xFFFFFFFF in an answer means that the source does not compile.
 """
 
 # ruff: noqa
@@ -33,22 +33,6 @@ EPOCH = 315532800
 """The time of every file in a layer: before 3.7 bytecode goes by its source's."""
 
 
-def read_exactly(stream, size):
-    data = stream.read(size)
-    if len(data) != size:
-        raise EOFError("the sources end in the middle")
-    return data
-
-
-def read_frames(stream):
-    while True:
-        length, size = struct.unpack(">II", read_exactly(stream, 8))
-        if not length:
-            return
-        path = read_exactly(stream, length)
-        yield path, read_exactly(stream, size)
-
-
 def compile_source(path, source):
     """Return the bytes of a .pyc file, one with an unchecked hash where there are such, whatever was compiled before.
 
@@ -72,33 +56,65 @@ def compile_source(path, source):
     return _bootstrap_external.MAGIC_NUMBER + head + body
 
 
+def read_fully(descriptor, size):
+    """Return so many bytes, fewer only at the end."""
+    parts = []
+    while size:
+        data = os.read(descriptor, min(size, 1 << 20))
+        if not data:
+            break
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)
+
+
 def write_fully(descriptor, data):
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
 
 
-class Stream:
-    """Sources from stdin, largest first so that no process is left with a large one at the end; answers to stdout."""
+class Turn:
+    """Lets one process at a time do something: a pipe with one byte in it, which is with whoever has the turn."""
 
     def __init__(self):
-        self.sources = sorted(read_frames(sys.stdin.buffer), key=lambda source: (-len(source[1]), source[0]))
-        self.turn_read, self.turn_write = os.pipe()
-        os.write(self.turn_write, b"x")
+        self.read, self.write = os.pipe()
+        os.write(self.write, b"x")
 
-    def read(self, number):
-        return self.sources[number]
+    def __enter__(self):
+        os.read(self.read, 1)
 
-    def answer(self, path, data):
+    def __exit__(self, *error):
+        os.write(self.write, b"x")
+
+
+class Stream:
+    """Sources from stdin, read by whichever process is free; answers to stdout."""
+
+    limit = None
+
+    def __init__(self):
+        self.reading, self.writing = Turn(), Turn()
+
+    def feed(self):
+        pass
+
+    def take(self):
+        with self.reading:
+            head = read_fully(0, 12)
+            if not head:
+                return None
+            if len(head) == 12:
+                number, length, size = struct.unpack(">III", head)
+                path, source = read_fully(0, length), read_fully(0, size)
+        if len(head) < 12 or len(path) < length or len(source) < size:
+            raise EOFError("the sources end in the middle")
+        return number, path, source
+
+    def answer(self, number, path, data):
         size = FAILED if data is None else len(data)
-        os.read(self.turn_read, 1)  # one process at a time may write
-        write_fully(1, struct.pack(">II", len(path), size) + path + (data or b""))
-        os.write(self.turn_write, b"x")
-
-    def finish(self):
-        os.close(self.turn_read)
-        os.close(self.turn_write)
-        write_fully(1, struct.pack(">II", 0, 0))
+        with self.writing:
+            write_fully(1, struct.pack(">II", number, size) + (data or b""))
 
 
 class Folders:
@@ -111,13 +127,30 @@ class Folders:
                 if os.path.basename(folder) != "__pycache__":
                     self.sources += [os.path.join(folder, name) for name in names if name.endswith(".py")]
         self.sources.sort()
+        self.limit = len(self.sources)
+        self.numbers, self.numbers_write = os.pipe()
 
-    def read(self, number):
-        path = self.sources[number]
-        with open(path, "rb") as stream:
-            return os.fsencode(path), stream.read()
+    def feed(self):
+        os.close(self.numbers)
+        try:
+            for number in range(len(self.sources)):
+                os.write(self.numbers_write, struct.pack(">I", number))
+        except BrokenPipeError:
+            pass  # every process is dead; waiting for them says so
+        os.close(self.numbers_write)
 
-    def answer(self, path, data):
+    def take(self):
+        if self.numbers_write is not None:
+            os.close(self.numbers_write)  # the parent's alone: else no process would see its end
+            self.numbers_write = None
+        token = os.read(self.numbers, 4)
+        if not token:
+            return None
+        (number,) = struct.unpack(">I", token)
+        with open(self.sources[number], "rb") as stream:
+            return number, os.fsencode(self.sources[number]), stream.read()
+
+    def answer(self, number, path, data):
         if data is None:
             return
         folder, name = os.path.split(os.fsdecode(path))
@@ -126,34 +159,30 @@ class Folders:
         with open(os.path.join(cache, "%s.%s.pyc" % (name[:-3], sys.implementation.cache_tag)), "wb") as stream:
             stream.write(data)
 
-    def finish(self):
-        pass
 
-
-def work(task, numbers):
-    """Compile the sources whose numbers come through the pipe."""
+def work(task):
+    """Compile one source after the other."""
     while True:
-        token = os.read(numbers, 4)
-        if not token:
+        taken = task.take()
+        if taken is None:
             return
-        path, source = task.read(struct.unpack(">I", token)[0])
+        number, path, source = taken
         try:
             data = compile_source(path, source)
         except Exception:  # compileall skips what does not compile, and so does pip
             data = None
-        task.answer(path, data)
+        task.answer(number, path, data)
 
 
-def start_processes(task, numbers, numbers_write):
+def start_processes(task):
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     children = set()
-    for _ in range(min(count, len(task.sources))):
+    for _ in range(count if task.limit is None else min(count, task.limit)):
         child = os.fork()
         if not child:
             status = 1
             try:
-                os.close(numbers_write)
-                work(task, numbers)
+                work(task)
                 status = 0
             finally:
                 if status:
@@ -173,28 +202,13 @@ def wait_for(children):
             raise SystemExit("a compiling process ended with status %d" % status)
 
 
-def compile_all(task):
-    numbers, numbers_write = os.pipe()
-    children = start_processes(task, numbers, numbers_write)
-    os.close(numbers)
-    try:
-        for number in range(len(task.sources)):
-            os.write(numbers_write, struct.pack(">I", number))
-    except BrokenPipeError:
-        pass  # every process is dead; waiting for them says so
-    os.close(numbers_write)
-    wait_for(children)
-    task.finish()
-
-
 def main():
     warnings.simplefilter("ignore")
     gc.disable()
-    if len(sys.argv) > 1:
-        compile_all(Folders(sys.argv[1:]))
-        return
-    while sys.stdin.buffer.peek(1):
-        compile_all(Stream())
+    task = Folders(sys.argv[1:]) if len(sys.argv) > 1 else Stream()
+    children = start_processes(task)
+    task.feed()
+    wait_for(children)
 
 
 main()
