@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,9 +30,6 @@ class Provided:
 class Place(Protocol):
     """What runs programs, and what it runs them in."""
 
-    def approach(self) -> None:
-        """Begin to connect to the first of its engines, for who has something else to do until it is needed."""
-
     @property
     def engine(self) -> Runner:
         """The first of its engines."""
@@ -54,16 +49,11 @@ class ContainerPlace:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._approach: _Approach | None = None
-
-    def approach(self) -> None:
-        """See :class:`Place`; whatever goes wrong is raised where the engine is asked for."""
-        self._approach = _Approach(self.connect)
 
     @cached_property
     def engine(self) -> Engine:
         """The connection that images are built by too."""
-        return self._approach.arrive() if self._approach else self.connect()
+        return self.connect()
 
     def connect(self) -> Engine:
         """Connect to it."""
@@ -79,34 +69,6 @@ class ContainerPlace:
     def forget(self, image: str) -> None:
         """Remove the image."""
         self.engine.remove_image(image)
-
-
-class _Approach:
-    """Connects to an engine in a thread, and has it answer what everybody asks first."""
-
-    def __init__(self, connect: Callable[[], Engine]) -> None:
-        self._connect = connect
-        self._engine: Engine | None = None
-        self._failure: BaseException | None = None
-        # A daemon: who never needs the engine, for an error in the spec, does not wait for its answer either.
-        self._thread = threading.Thread(target=self._run, name="connect", daemon=True)
-        self._thread.start()
-
-    def arrive(self) -> Engine:
-        """Return the engine, or raise what connecting raised."""
-        self._thread.join()
-        if self._engine is None:
-            assert self._failure is not None
-            raise self._failure
-        return self._engine
-
-    def _run(self) -> None:
-        try:
-            engine = self._connect()
-            engine.info()
-            self._engine = engine
-        except BaseException as exc:  # whoever asks for the engine raises it
-            self._failure = exc
 
 
 def make_image(plan: Plan, project: Path, engine: Engine, settings: Settings) -> tuple[Named, str]:
@@ -126,9 +88,6 @@ class LocalPlace:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._images: dict[str, LocalImage] = {}
-
-    def approach(self) -> None:
-        """Do nothing: it is here."""
 
     @cached_property
     def engine(self) -> Runner:

@@ -159,21 +159,17 @@ def prepare_run(
     project: Project, settings: Settings, *, gpus: tuple[str, ...], stage: str = "", command: tuple[str, ...] = ()
 ) -> ReadyRun:
     """Bring the image up to date and check the inputs."""
-    from reprobox.places import open_place
-
-    place = open_place(settings)
-    place.approach()  # first: its answers come while the spec is read
-
     from reprobox.gpus.driver import read_driver
     from reprobox.host import read_host
     from reprobox.inputs import check_inputs
+    from reprobox.places import open_place
     from reprobox.run import RunRequest
 
     planned = plan_project(project, settings)
     spec, plan = planned.loaded.spec, planned.plan
     stages = _choose_stages(plan, stage)
     check_inputs(spec, project.folder, planned.loaded.problem)
-    driver = read_driver()
+    place, driver = open_place(settings), read_driver()
     checks: GpuChecks | None = None
     if gpus:
         from reprobox import gpu_checks

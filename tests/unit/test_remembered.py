@@ -1,6 +1,5 @@
 """What a plan came to before: told only of the very same plan, by the very same program, and by nothing damaged."""
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from test_plan import make
 
 from reprobox import build, remembered
 from reprobox.engines.fake import FakeEngine
-from reprobox.errors import EngineError
 from reprobox.image import assemble_image, load_image
 from reprobox.layers.model import Layer
 from reprobox.layers.store import LayerStore
@@ -118,41 +116,3 @@ class TestPlace:
         place.load(place.engine, assemble_image([], env=[("A", "another")]), other.tag)
         place.provide(other, tmp_path)
         assert len(place.built) == 4
-
-
-class TestApproach:
-    """Connecting goes on beside what else there is to do."""
-
-    @pytest.fixture
-    def place(self, tmp_path):
-        return ContainerPlace(make_settings(tmp_path))
-
-    def test_whoever_asks_waits_for_the_engine_and_gets_the_one(self, place, monkeypatch):
-        may_answer, asked = threading.Event(), threading.Event()
-
-        def connect():
-            asked.set()
-            assert may_answer.wait(60)
-            return FakeEngine()
-
-        monkeypatch.setattr(place, "connect", connect)
-        place.approach()
-        assert asked.wait(60)  # in another thread, else this one would not be here
-        threading.Timer(0.1, may_answer.set).start()
-        engine = place.engine
-        assert may_answer.is_set()
-        assert place.engine is engine
-
-    def test_a_failure_is_raised_where_the_engine_is_asked_for(self, place, monkeypatch):
-        def connect():
-            raise EngineError("no container engine is running")
-
-        monkeypatch.setattr(place, "connect", connect)
-        place.approach()
-        with pytest.raises(EngineError, match="no container engine"):
-            place.engine  # noqa: B018
-
-    def test_without_it_connecting_is_done_when_asked_for(self, place, monkeypatch):
-        engine = FakeEngine()
-        monkeypatch.setattr(place, "connect", lambda: engine)
-        assert place.engine is engine
