@@ -174,17 +174,27 @@ class _Workshop:
             return self._opened[number]
 
     def _make_bytecode(self) -> list[Layer]:
-        """Compile one group after the other, because each takes all cores; the next is begun before one is stored."""
-        layers: list[Layer] = []
-        begun: deque[Callable[[], Layer]] = deque()
+        """Compile one group after the other, because each takes all cores; the next is begun before one is stored.
+
+        The small ones of those apart come first: their archives are open while another thread opens the largest.
+        """
+        made: dict[int, Layer] = {}
+        begun: deque[tuple[int, Callable[[], Layer]]] = deque()
+
+        def store_first() -> None:
+            number, finish = begun.popleft()
+            made[number] = finish()
+
+        last = len(self._groups) - 1
         with ExitStack() as stack:
-            for number, group in enumerate(self._groups):
-                finish = stack.enter_context(self._bytecode.begin(group, partial(self._open, number)))
-                begun.append(partial(finish, partial(self._tell, number, is_bytecode=True)))
+            for number in (*reversed(range(last)), last) if self._groups else ():
+                finish = stack.enter_context(self._bytecode.begin(self._groups[number], partial(self._open, number)))
+                begun.append((number, partial(finish, partial(self._tell, number, is_bytecode=True))))
                 if len(begun) > 1:
-                    layers.append(begun.popleft()())
-            layers += [finish_last() for finish_last in begun]
-        return layers
+                    store_first()
+            while begun:
+                store_first()
+        return [made[number] for number in range(len(self._groups))]
 
     def _make_files(self, number: int) -> Layer:
         """Return the layer of one group's files, after a check that it shares no path with the others."""
