@@ -237,6 +237,19 @@ def test_nothing_to_compile_starts_nothing():
     assert call(ContainerCompiler(None, "image", "python3", "test"), {}) == {}
 
 
+def test_one_that_was_started_and_got_nothing_ends():
+    ended = []
+
+    class Watched(ProcessRunner):
+        def run_step(self, image, argv, **more):
+            ended.append(super().run_step(image, argv, **more))
+            return ended[0]
+
+    with ContainerCompiler(Watched(), "image", sys.executable, "test") as compiler:
+        compiler.start()
+    assert ended == [0]
+
+
 def test_interpreter_that_fails_is_named_with_what_it_said():
     with pytest.raises(BuildError, match=r"(?s)false.*could not compile 1 modules \(exit code 1\)"):
         compile_with(shutil.which("false"), {"/m.py": b""})
