@@ -176,25 +176,25 @@ class _Workshop:
     def _make_bytecode(self) -> list[Layer]:
         """Compile one group after the other, because each takes all cores; the next is begun before one is stored.
 
-        The small ones of those apart come first: their archives are open while another thread opens the largest.
+        Of those apart the smallest is first: its archive is open long before the largest, which another thread opens.
         """
         made: dict[int, Layer] = {}
-        begun: deque[tuple[int, Callable[[], Layer]]] = deque()
 
-        def store_first() -> None:
-            number, finish = begun.popleft()
-            made[number] = finish()
+        def keep(number: int, layer: Layer) -> None:
+            made[number] = layer
+            self._tell(number, layer, is_bytecode=True)
 
-        last = len(self._groups) - 1
+        numbers = range(len(self._groups))
+        begun: deque[Callable[[], None]] = deque()
         with ExitStack() as stack:
-            for number in (*reversed(range(last)), last) if self._groups else ():
-                finish = stack.enter_context(self._bytecode.begin(self._groups[number], partial(self._open, number)))
-                begun.append((number, partial(finish, partial(self._tell, number, is_bytecode=True))))
+            for number in (*reversed(numbers[:-1]), *numbers[-1:]):
+                begin = self._bytecode.begin(self._groups[number], partial(self._open, number), partial(keep, number))
+                begun.append(stack.enter_context(begin))
                 if len(begun) > 1:
-                    store_first()
+                    begun.popleft()()
             while begun:
-                store_first()
-        return [made[number] for number in range(len(self._groups))]
+                begun.popleft()()
+        return [made[number] for number in numbers]
 
     def _make_files(self, number: int) -> Layer:
         """Return the layer of one group's files, after a check that it shares no path with the others."""

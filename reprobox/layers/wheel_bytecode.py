@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from reprobox.errors import BuildError
@@ -74,37 +75,37 @@ class BytecodeShop:
 
     @contextmanager
     def begin(
-        self, group: Sequence[WheelFile], open_group: Callable[[], Mapping[str, Placed]]
-    ) -> Iterator[Callable[[OnLayer], Layer]]:
-        """Have a group's sources compiled; yield what waits for them and returns the layer, an empty one without any.
+        self, group: Sequence[WheelFile], open_group: Callable[[], Mapping[str, Placed]], on_layer: OnLayer
+    ) -> Iterator[Callable[[], None]]:
+        """Have a group's sources compiled; yield what waits for them and makes the layer, an empty one without any.
 
-        ``OnLayer`` gets the layer before the bytecode is kept by wheel too, which is of use to later builds only.
+        ``on_layer`` gets it before the bytecode is kept by wheel too, which is of use to later builds only.
         """
         if layer := self.find(group):
-            yield lambda on_layer: _pass_on(layer, on_layer)
+            yield partial(on_layer, layer)
             return
         what = _describe(group)
         parts = self._list_parts(open_group(), alone=len(group) == 1)
         with Spool(self._store, what) as spool:
             # What an earlier build of the same wheel has left here is not compiled: so a change of one small wheel
             # costs the bytecode of that one alone, not of all that share its layer.
-            kept = [self._find_part(part.key, spool) if part.key else None for part in parts]
-            missing = [part for part, files in zip(parts, kept, strict=True) if files is None]
-            made, wait = self._compile(
-                {path: one for part in missing for path, one in part.sources.items()}, what, spool
-            )
+            found = {part.key: self._find_part(part.key, spool) for part in parts if part.key}
+            kept = {key: files for key, files in found.items() if files is not None}
+            missing = [part for part in parts if part.key not in kept]
+            sources = {path: item for part in missing for path, item in part.sources.items()}
+            made, wait = self._compile(sources, what, spool)
 
-            def finish(on_layer: OnLayer) -> Layer:
+            def finish() -> None:
                 with spool:
                     wait()
-                    new = [self._name_files(part, made) for part in missing]
-                    files = {path: place for part in (*new, *kept) if part is not None for path, place in part.items()}
-                    layer = self._store.make(self._key_of(group), what, _write_with_folders(files, spool))
-                    on_layer(layer)
-                    for part, made_of_it in zip(missing, new, strict=True):
-                        if part.key:
-                            self._store.make(part.key, _WHAT, _write_files(made_of_it, spool))
-                return layer
+                    new = [(part.key, self._name_files(part, made)) for part in missing]
+                    files: dict[str, Waiting] = {}
+                    for some in (*kept.values(), *(named for _, named in new)):
+                        files.update(some)
+                    on_layer(self._store.make(self._key_of(group), what, _write_with_folders(files, spool)))
+                    for key, named in new:
+                        if key:
+                            self._store.make(key, _WHAT, _write_files(named, spool))
 
             yield finish
 
@@ -152,11 +153,6 @@ class BytecodeShop:
             return {entry.path: spool.add(data.read()) for entry, data in entries if data is not None}
         except (DamagedLayer, BuildError):
             return None
-
-
-def _pass_on(layer: Layer, on_layer: OnLayer) -> Layer:
-    on_layer(layer)
-    return layer
 
 
 def _describe(group: Sequence[WheelFile]) -> str:

@@ -290,6 +290,25 @@ def test_layers_come_in_the_order_of_their_groups_and_report_progress(store, tmp
     assert all(done == total for done, total in last.values())
 
 
+def test_the_largest_sources_are_compiled_first(store, tmp_path):
+    wheel = make_wheel(
+        tmp_path, {f"one/{name}.py": name * size for name, size in (("a", 2), ("b", 9), ("c", 2), ("d", 5))}
+    )
+    orders = []
+
+    class Watching(UpperCompiler):
+        def begin(self, sources, on_made):
+            orders.append("".join(path[-4] for path in sources))
+            return super().begin(sources, on_made)
+
+    make_wheel_layers([[wheel]], PYTHON, Watching(), store)
+    assert orders == ["bdac"]
+
+
+def test_no_wheels_are_no_layers(store):
+    assert make_wheel_layers([], PYTHON, UpperCompiler(), store) == ()
+
+
 def test_the_next_group_is_compiled_while_one_is_stored(store, tmp_path):
     wheels = [make_wheel(tmp_path, {f"{name}/m.py": name}, name) for name in "abc"]
     order = []
