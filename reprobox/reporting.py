@@ -68,6 +68,8 @@ def show_tasks(reporter: Reporter, prefix: str) -> Iterator[ShowProgress]:
             if name not in tasks:
                 unfinished.add(title)
                 tasks[name] = reporter.start_task(title, total), 0
+            elif title not in unfinished:
+                return  # what comes after the last byte, a file without any say, has no bar to move
             advance, before = tasks[name]
             advance(done - before)
             tasks[name] = advance, done

@@ -144,6 +144,16 @@ def test_the_cursor_is_shown_again_after_a_failure(terminal):
     assert terminal.getvalue().rindex(SHOW_CURSOR) > terminal.getvalue().rindex(HIDE_CURSOR)
 
 
+def test_what_is_told_of_a_bar_that_is_full_already_moves_nothing(terminal):
+    reporter = make_reporter(terminal, {"TERM": "xterm"})
+    with show_tasks(reporter, "layer") as show:
+        for done in (0, 60, 100, 100, 100):  # files without any bytes are the last of a layer's
+            show("torch", done, 100)
+        show("nothing in it", 0, 0)
+        show("nothing in it", 0, 0)
+    assert terminal.getvalue().rindex(SHOW_CURSOR) > terminal.getvalue().rindex(HIDE_CURSOR)
+
+
 def test_a_dumb_terminal_gets_plain_lines(terminal):
     assert isinstance(make_reporter(terminal, {"TERM": "dumb"}), PlainReporter)
 
