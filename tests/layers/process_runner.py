@@ -10,6 +10,8 @@ class ProcessRunner:
 
     def __init__(self, **env):
         self.env = env
+        self.pid = None
+        """The process of the step that runs, or ran last."""
 
     def run_step(self, image, argv, *, stdin, on_output, stdout, env, timeout):
         with subprocess.Popen(
@@ -19,6 +21,7 @@ class ProcessRunner:
             stderr=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], **env, **self.env},
         ) as process:
+            self.pid = process.pid
             feeder = threading.Thread(target=self._feed, args=(stdin, process.stdin), daemon=True)
             listener = threading.Thread(target=lambda: on_output(process.stderr.read()))
             feeder.start()

@@ -122,27 +122,29 @@ def test_a_failure_reaches_every_batch():
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux lists a process's children there")
 def test_a_compiling_process_that_is_killed_ends_it_all_with_one_error():
     many = {f"/m{number}.py": SOURCES["/opt/venv/lib/big.py"] for number in range(400)}
+    runner = ProcessRunner()
     killed = []
 
     def kill_one(path, data):
         if not killed:
-            killed.append(min(find_grandchildren()))
+            killed.append(min(find_children(runner.pid)))
             os.kill(killed[0], signal.SIGKILL)
 
     with (
         pytest.raises(BuildError, match=r"(?s)could not compile 400 modules.*a compiling process ended with status 9"),
-        ContainerCompiler(ProcessRunner(), "image", sys.executable, "test") as compiler,
+        ContainerCompiler(runner, "image", sys.executable, "test") as compiler,
     ):
         compiler.begin(many, kill_one)()
 
 
-def find_grandchildren():
-    """Return the processes that this one's processes have started."""
-    parents = {}
+def find_children(parent):
+    """Return the processes that a process has started."""
+    found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    return [process for process, parent in parents.items() if parents.get(parent) == os.getpid()]
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_a_stop_between_two_sources_reaches_whoever_waits(python):
