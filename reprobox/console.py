@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TextIO
 
-from reprobox.reporting import Advance, Reporter
+from reprobox.reporting import Advance, Reporter, Tell
 from reprobox.sizes import format_size
 from reprobox.streams import escape_unprintable, silence
 
@@ -73,6 +74,16 @@ class PlainReporter:
             self._print(f"{task.name}: {format_size(task.done)} in {seconds:.1f} s{rate}")
         elif task.total is None and seconds >= _SHORTEST_RATE:
             self._print(f"{task.name}: {seconds:.1f} s")
+
+    @contextmanager
+    def watch(self, name: str) -> Iterator[Tell]:
+        """Show nothing: of what goes on for hours, a log would hold a line each time."""
+        yield lambda text: None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take nothing away: nothing moves here."""
+        yield
 
     def _advance(self, task: _PlainTask, count: int) -> None:
         task.done += count

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Protocol
 
 Advance = Callable[[int], None]
 """Called with the number of bytes done since the last call."""
+
+
+Tell = Callable[[str], None]
+"""Shows a few words of what is going on, in place of those before; may be called from any thread."""
 
 
 class ShowProgress(Protocol):
@@ -35,6 +39,12 @@ class Reporter(Protocol):
 
     def end_task(self, name: str) -> None:
         """Finish the bar of that name."""
+
+    def watch(self, name: str) -> AbstractContextManager[Tell]:
+        """Show that ``name`` is going on, and what it tells, as long as the block takes: only where that can vanish."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Take away what moves as long as the block takes, which writes to the terminal itself."""
 
 
 def format_count(count: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from reprobox.errors import RunError, UsageError
 from reprobox.fleet import Ran, run_fleet
 from reprobox.lock import Lock
 from reprobox.plan import Plan, make_plan
+from reprobox.reporting import Reporter
 from reprobox.run import RunRequest
 from reprobox.spec.model import Level, Spec
 from reprobox.sweep import SeedRun, SweepRecord, choose_seeds, read_sweep, sweep_id, take_run, write_sweep
@@ -32,6 +33,7 @@ class SweepRequest:
     state: Path
     """The project's ``.reprobox``."""
     now: Callable[[], datetime]
+    reporter: Reporter
 
 
 def run_sweep(
@@ -107,7 +109,7 @@ class _Keeper:
         missing = [seed for seed in seeds if self.record.find(seed) is None]
         requests = [reseed_request(self._sweep.request, self._sweep.lock, seed) for seed in missing]
         if requests:
-            run_fleet(requests, engines[: len(requests)], self._sweep.now, self._keep)
+            run_fleet(requests, engines[: len(requests)], self._sweep.now, self._keep, self._sweep.reporter)
 
     def check_claimed(self, seed: int) -> None:
         """Raise where there is nothing to compare the others with, before hours are spent on them."""

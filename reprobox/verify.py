@@ -23,6 +23,7 @@ from reprobox.pins import Promise
 from reprobox.plan import StagePlan
 from reprobox.record_text import find_run
 from reprobox.records import OutputFile, RunRecord
+from reprobox.reporting import Reporter
 from reprobox.run import RunRequest
 from reprobox.run_diff import compare_runs
 from reprobox.static_suspects import read_sources
@@ -50,6 +51,8 @@ class VerifyRequest:
     started: datetime
     promises: tuple[Promise, ...] = ()
     """What the image's level says of other processors."""
+    reporter: Reporter | None = None
+    """Shows what goes on; ``None``: nobody looks."""
 
 
 def verify_runs(
@@ -61,7 +64,7 @@ def verify_runs(
     """
     session = _Session(request, on_row)
     try:
-        run_fleet(session.plan_runs(), engines, now, session.take)
+        run_fleet(session.plan_runs(), engines, now, session.take, request.reporter)
         verification = session.conclude()
     except BaseException as exc:
         session.ended_by = exc

@@ -219,6 +219,7 @@ def verify_project(
             promises=list_promises(ready.request.plan.cpu, dict(ready.request.plan.versions)),
             folder=project.state / "verify",
             started=settings.now(),
+            reporter=settings.reporter,
         )
         return verify_runs(request, engines, settings.now, on_row)
 
@@ -253,7 +254,7 @@ def sweep_project(
     check_level(load_spec(project.spec_path))
     ready = prepare_run(project, settings, gpus=gpus)
     engines = (ready.place.engine, *(ready.place.connect() for _ in range(jobs - 1)))
-    request = SweepRequest(ready.request, ready.lock, seeds, metric, project.state, settings.now)
+    request = SweepRequest(ready.request, ready.lock, seeds, metric, project.state, settings.now, settings.reporter)
     path, record = run_sweep(request, engines, on_run)
     return conclude_sweep(path, record, seeds, metric)
 

@@ -17,6 +17,9 @@ from reprobox.judging.batch import BatchRow
 from reprobox.streams import escape_unprintable, write_line
 
 _WAITING = "waiting"
+_JUDGING = "judging"
+_URGENCY = {_JUDGING: 0, _WAITING: 1}
+"""What is shown first where not all fit; what is judged already comes last."""
 
 
 class Display(AbstractContextManager["Display"]):
@@ -27,8 +30,9 @@ class Display(AbstractContextManager["Display"]):
         self._stream = stream
         self._done = 0
         self._lock = Lock()
-        console = Console(file=stream, no_color=not color, highlight=False)
-        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=4) if live else None
+        self._ended = False
+        self._console = Console(file=stream, no_color=not color, highlight=False)
+        self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=2) if live else None
 
     def __enter__(self) -> Self:
         if self._live:
@@ -38,13 +42,14 @@ class Display(AbstractContextManager["Display"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended = True
         if self._live:
             self._live.stop()
 
     def say(self, path: Path, text: str) -> None:
         """Show what is going on with an entry."""
         with self._lock:
-            self._states[path.name] = ("judging", escape_unprintable(text))
+            self._states[path.name] = (_JUDGING, escape_unprintable(text))
 
     def finish(self, row: BatchRow) -> None:
         """Show what became of an entry."""
@@ -61,11 +66,16 @@ class Display(AbstractContextManager["Display"]):
                 write_line(self._stream, f"{count:>9}  {escape_unprintable(row.file):24}  {row.outcome:14}  {text}")
 
     def _draw(self) -> Table:
-        table = Table(box=None, pad_edge=False, show_header=False)
-        for _ in range(2):
-            table.add_column(no_wrap=True)
+        """Return all entries in their order; of more than the terminal has lines, first those that are being judged."""
+        table = Table(box=None, pad_edge=False, show_header=False, expand=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(self._console.width // 3, 12))
+        table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         with self._lock:
-            for name, (state, text) in self._states.items():
+            rows = list(self._states.items())
+            if not self._ended and len(rows) > self._console.height:
+                rows.sort(key=lambda row: _URGENCY.get(row[1][0], len(_URGENCY)))
+                table.add_row(Text(f"{self._done} of {len(rows)} judged"), Text(""), Text(""))
+            for name, (state, text) in rows:
                 table.add_row(Text(escape_unprintable(name)), Text(state), Text(text))
         return table

@@ -137,7 +137,9 @@ def _judge(path: Path, folder: Path, options: JudgeOptions, bench: Bench, on_run
     else:
         trail.reach(0, IDENTITY, Outcome.PASSED, _describe_identity(heading, signer, rebuilt=options.rebuild))
         allowance = Allowance(contest.limits.comparing)
-        judgement = _climb(Climb(entry, contest, request, bench.engines, settings.now, trail, allowance))
+        judgement = _climb(
+            Climb(entry, contest, request, bench.engines, settings.now, trail, allowance, settings.reporter)
+        )
     write_atomic(folder / ATTESTATION_FILE, format_attestation(judgement))
     for language in map(load_language, list_languages()):
         for name, text in format_pages(judgement, language):

@@ -26,6 +26,7 @@ from reprobox.outputs import select_outputs
 from reprobox.plan import StagePlan
 from reprobox.record_diff import compare_circumstances
 from reprobox.records import EarlierRun, OutputFile, RunRecord
+from reprobox.reporting import Reporter
 from reprobox.run import RunRequest
 from reprobox.spec.model import Level
 from reprobox.sweep import choose_seeds
@@ -52,6 +53,7 @@ class Climb:
     now: Callable[[], datetime]
     trail: Trail
     allowance: Allowance
+    reporter: Reporter
 
 
 def climb(given: Climb) -> Judgement:
@@ -253,7 +255,7 @@ def _run(given: Climb, requests: tuple[RunRequest, ...]) -> list[Ran]:
         given.trail.add_run(ran[1])
         return not ran[1].failed or requests[0].contract is not None
 
-    run_fleet(requests, given.engines, given.now, keep)
+    run_fleet(requests, given.engines, given.now, keep, given.reporter)
     return [made[number] for number in sorted(made)]
 
 

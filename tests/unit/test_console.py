@@ -3,7 +3,7 @@
 import io
 import re
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +13,7 @@ from reprobox.bars import _AmountColumn
 from reprobox.console import PlainReporter, make_reporter
 from reprobox.reporting import format_count, show_activity, show_tasks
 from reprobox.sizes import format_size
+from tests.screens import Screen
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
@@ -90,13 +91,26 @@ def test_a_task_without_bytes_is_named_at_its_start():
 
 
 class _Terminal(io.StringIO):
+    def __init__(self):
+        super().__init__()
+        self._screen = Screen(80, 24)
+        self._taken = 0
+
     def isatty(self):
         return True
+
+    @property
+    def lines(self):
+        written = self.getvalue()
+        self._screen.take(written[self._taken :])
+        self._taken = len(written)
+        return [re.sub(r"\b\d+ s\b", "N s", line) for line in self._screen.lines]
 
 
 @pytest.fixture
 def terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("TERM", "xterm")
     return _Terminal()
 
@@ -116,7 +130,21 @@ def test_a_bar_says_how_much_and_how_fast():
     shown = _AmountColumn()
     task = SimpleNamespace(total=2_000_000, completed=500_000, speed=250_000.0, elapsed=2.0)
     assert shown.render(task).plain == "500.0 kB of 2.0 MB 250.0 kB/s"
-    assert shown.render(SimpleNamespace(total=None, elapsed=61.4)).plain == "61 s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.9, "59 s"),
+        (61.4, "1 min 01 s"),
+        (3599.9, "59 min 59 s"),
+        (93_780, "26 h 03 min"),
+    ],
+)
+def test_what_has_no_bytes_to_count_says_how_long_it_takes(seconds, text):
+    assert _AmountColumn().render(SimpleNamespace(total=None, elapsed=seconds)).plain == text
 
 
 def test_no_color_means_no_color(terminal):
@@ -152,6 +180,66 @@ def test_what_is_told_of_a_bar_that_is_full_already_moves_nothing(terminal):
         show("nothing in it", 0, 0)
         show("nothing in it", 0, 0)
     assert terminal.getvalue().rindex(SHOW_CURSOR) > terminal.getvalue().rindex(HIDE_CURSOR)
+
+
+def test_what_is_watched_shows_the_last_that_it_told_beside_its_time(terminal):
+    reporter = make_reporter(terminal, {"TERM": "xterm"})
+    with reporter.watch("run 1 of 2, seed 32") as tell:
+        tell("epoch 1")
+        tell("epoch 2 \x1b[2J" + "of very many words " * 20)
+        with reporter.watch("run 2 of 2, seed 32"):
+            shown = await_screen(terminal, lambda lines: len(lines) == 2)
+    assert shown[0].startswith(r"run 1 of 2, seed 32 N s epoch 2 \x1b[2Jof very many words")
+    assert shown[0].endswith("…")
+    assert shown[1] == "run 2 of 2, seed 32 N s"
+    assert terminal.lines == []
+    assert terminal.getvalue().rindex(SHOW_CURSOR) > terminal.getvalue().rindex(HIDE_CURSOR)
+
+
+def test_what_is_written_aside_stays_where_it_is_and_the_bars_come_back_below_it(terminal):
+    reporter = make_reporter(terminal, {"TERM": "xterm"})
+    with reporter.watch("run 2 of 3") as tell, reporter.watch("run 3 of 3"):
+        for number in range(3):
+            with reporter.aside():
+                print(f"row {number}", file=terminal)
+                assert terminal.lines == [f"row {one}" for one in range(number + 1)]
+        tell("still there")
+        shown = await_screen(terminal, lambda lines: "still there" in " ".join(lines))
+        assert shown == ["row 0", "row 1", "row 2", "run 2 of 3 N s still there", "run 3 of 3 N s"]
+        for _ in range(2):
+            reporter.note("and a note above")
+    with reporter.aside():
+        print("row 3", file=terminal)
+    assert terminal.lines == ["row 0", "row 1", "row 2", *["and a note above"] * 2, "row 3"]
+
+
+def test_more_than_fit_are_cut_after_something_was_written_aside_too(terminal):
+    reporter = make_reporter(terminal, {"TERM": "xterm"})
+    with ExitStack() as stack:
+        for number in range(30):
+            stack.enter_context(reporter.watch(f"run {number}"))
+        with reporter.aside():
+            print("row", file=terminal)
+        shown = await_screen(terminal, lambda lines: lines and lines[-1].strip() == "...")
+    assert len(shown) == 24
+    assert shown[0] == "run 0  N s"
+    assert shown[-1].strip() == "..."
+
+
+def test_without_a_terminal_nothing_is_watched(capsys):
+    out = io.StringIO()
+    with PlainReporter(out).watch("run 1 of 2") as tell, PlainReporter(out).aside():
+        tell("epoch 1")
+    assert out.getvalue() == ""
+
+
+def await_screen(terminal, is_there):
+    """Return the lines of the screen as soon as they are what is waited for, or after ten seconds."""
+    for _ in range(200):
+        if is_there(lines := terminal.lines):
+            break
+        time.sleep(0.05)
+    return lines
 
 
 def test_a_dumb_terminal_gets_plain_lines(terminal):

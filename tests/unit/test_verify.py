@@ -2,7 +2,7 @@
 
 import json
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -113,6 +113,39 @@ def test_identical_runs(verify):
     assert next(iter(kept)) == "schema_version"
     assert (kept["verdict"], kept["agreeing"], len(kept["runs"])) == ("IDENTICAL", 3, 3)
     assert kept == done.found.to_json()
+
+
+class Watched:
+    """Keeps what is shown while something goes on, and when it is taken away."""
+
+    def __init__(self):
+        self.heard = []
+
+    @contextmanager
+    def watch(self, name):
+        self.heard.append(("begin", name))
+        yield lambda text: self.heard.append((name, text))
+        self.heard.append(("end", name))
+
+    @contextmanager
+    def aside(self):
+        self.heard.append("aside")
+        yield
+        self.heard.append("back")
+
+
+def test_each_run_is_shown_with_what_it_prints_and_its_row_beside_that(verify):
+    shown = Watched()
+    done = verify(writing("m.json", "{}"), runs=2, reporter=shown)
+    assert done.found.judgement.verdict is Verdict.IDENTICAL
+    # The second may begin before the first one's row is shown.
+    assert [one for one in shown.heard if "2 of 2" not in str(one)] == [
+        ("begin", "run 1 of 2, seed 1"),
+        ("run 1 of 2, seed 1", "loss=0.5"),
+        ("end", "run 1 of 2, seed 1"),
+        *("aside", "back") * 2,
+    ]
+    assert ("run 2 of 2, seed 1", "loss=0.5") in shown.heard
 
 
 def test_at_portable_it_says_what_that_promises_of_other_processors(verify):
