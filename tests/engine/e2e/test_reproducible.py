@@ -7,10 +7,13 @@ import subprocess
 import time
 from pathlib import Path
 
+import docker
 import pytest
 from engine_daemons import KINDS
 from engine_packages import install_packages
 from program import PROGRAM, call_program
+
+from reprobox.engines.owners import OWNER_LABEL
 
 pytestmark = [pytest.mark.network, pytest.mark.long]
 
@@ -130,6 +133,30 @@ def test_a_build_with_nothing_changed_makes_nothing(project):
     call_program("build", "--json", project)
     again = call_program("build", "--json", project).json
     assert all(layer["cached"] for layer in again["layers"])
+
+
+def test_a_build_with_nothing_to_compile_starts_no_container(project, tmp_path):
+    folder = tmp_path / "same-bytes"
+    shutil.copytree(project, folder)
+    call_program("build", project)
+    (folder / "package" / "module.py").write_text(f"VALUE = {time.time_ns()}\n")
+    assert count_containers("build", folder) == 0
+    # What a run's containers are counted by too, so that none is no mistake.
+    assert count_containers("run", folder) == 1
+
+
+def count_containers(*arguments):
+    """Run the program and return how many containers that very process made."""
+    since = int(time.time())
+    with subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.DEVNULL) as process:
+        assert process.wait(600) == 0
+    client = docker.APIClient()
+    made = client.events(
+        since=since, until=int(time.time()) + 1, filters={"type": "container", "event": "create"}, decode=True
+    )
+    owners = [one["Actor"]["Attributes"].get(OWNER_LABEL, "").split("/") for one in made]
+    client.close()
+    return sum(str(process.pid) in owner for owner in owners)
 
 
 def test_locking_again_changes_nothing(project):
