@@ -14,7 +14,7 @@ from rich.text import Text
 
 from reprobox.reporting import Advance, Tell
 from reprobox.sizes import format_size
-from reprobox.streams import escape_unprintable
+from reprobox.streams import escape_unprintable, outlive_terminal
 
 _BAR_WIDTH = 12
 _AMOUNT_WIDTH = 31
@@ -27,7 +27,7 @@ class TerminalReporter:
     """Bars with sizes and rates; notes and warnings stand above them."""
 
     def __init__(self, stream: TextIO, *, color: bool) -> None:
-        self._console = Console(file=stream, no_color=not color, highlight=False)
+        self._console = Console(file=outlive_terminal(stream), no_color=not color, highlight=False)
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._lock = Lock()

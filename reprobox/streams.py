@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 
 def write_bytes(stream: TextIO, data: bytes) -> None:
@@ -29,6 +30,41 @@ def write_line(stream: TextIO, text: str) -> None:
     stream.flush()
     encoding = stream.encoding if stream.isatty() else "utf-8"
     write_bytes(stream, text.encode(encoding, "backslashreplace") + b"\n")
+
+
+def outlive_terminal(stream: TextIO) -> TextIO:
+    """Return the stream for one whose terminal may go away: a window that is closed ends nothing that takes hours."""
+    return cast(TextIO, _Terminal(stream))
+
+
+class _Terminal(io.TextIOBase):
+    """Once nothing can be written any more, everything is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            silence(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            silence(self._stream)
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
 
 
 def silence(stream: TextIO) -> None:

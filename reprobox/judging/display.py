@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reprobox.judging.batch import BatchRow
-from reprobox.streams import escape_unprintable, write_line
+from reprobox.streams import escape_unprintable, outlive_terminal, write_line
 
 _WAITING = "waiting"
 _JUDGING = "judging"
@@ -31,7 +31,7 @@ class Display(AbstractContextManager["Display"]):
         self._done = 0
         self._lock = Lock()
         self._ended = False
-        self._console = Console(file=stream, no_color=not color, highlight=False)
+        self._console = Console(file=outlive_terminal(stream), no_color=not color, highlight=False)
         self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=2) if live else None
 
     def __enter__(self) -> Self:

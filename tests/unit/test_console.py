@@ -1,6 +1,7 @@
 """How progress looks, on a terminal and without one."""
 
 import io
+import os
 import re
 import time
 from contextlib import ExitStack, suppress
@@ -224,6 +225,21 @@ def test_more_than_fit_are_cut_after_something_was_written_aside_too(terminal):
     assert len(shown) == 24
     assert shown[0] == "run 0  N s"
     assert shown[-1].strip() == "..."
+
+
+def test_a_terminal_that_goes_away_ends_nothing(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as stream:
+        reporter = make_reporter(stream, {"TERM": "xterm"})
+        with reporter.watch("run 1 of 2") as tell:
+            os.close(ours)
+            tell("epoch 1")
+            with reporter.aside():
+                pass
+            reporter.note("nobody reads this")
+        reporter.start_task("torch", 1000)(1000)
+        reporter.end_task("torch")
 
 
 def test_without_a_terminal_nothing_is_watched(capsys):

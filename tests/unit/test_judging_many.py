@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,15 @@ def look(terminal):
     screen = Screen(80, 24)
     screen.take(terminal.getvalue())
     return screen.lines
+
+
+def test_a_terminal_that_goes_away_ends_no_judging(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as stream, Display((Path("a.reprobox"),), stream, live=True, color=False) as display:
+        os.close(ours)
+        display.finish(BatchRow("a.reprobox", "a", "IDENTICAL", "", 0))
+        display._live.refresh()
 
 
 def test_a_long_reason_leaves_name_and_verdict_whole(terminal):

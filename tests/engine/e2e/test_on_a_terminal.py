@@ -78,3 +78,20 @@ def test_seeds_at_once_show_what_they_print_and_leave_their_rows(make_project):
     assert len(rows) == 5
     assert len(rows) == 5
     assert screen[:5] == rows
+
+
+def test_a_window_that_is_closed_ends_no_verification(make_project, tmp_path):
+    project = make_project("unseen", 'python: "3.11"', script=TRAINING)
+    call_program("build", project)
+    ours, theirs = pty.openpty()
+    argv = [PROGRAM, "verify", "--runs", "2", project]
+    out = tmp_path / "out.txt"
+    environ = {**os.environ, "TERM": "xterm"}
+    with out.open("wb") as stream, subprocess.Popen(argv, stdout=stream, stderr=theirs, env=environ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"epoch 2" not in shown:
+            shown += os.read(ours, 1 << 16)
+        os.close(ours)
+    assert process.returncode == 0
+    assert [line[:8] for line in out.read_text().splitlines()] == ["run 1/2 ", "run 2/2 ", "verdict ", "record  "]
