@@ -11,7 +11,7 @@ from typing import TextIO
 
 from reprobox.reporting import Advance, Reporter, Tell
 from reprobox.sizes import format_size
-from reprobox.streams import escape_unprintable, silence
+from reprobox.streams import escape_unprintable, has_gone, silence
 
 _PLAIN_INTERVAL = 5.0
 """Seconds between two lines about the same task where there is no terminal."""
@@ -99,5 +99,7 @@ class PlainReporter:
             try:
                 lines = map(escape_unprintable, text.split("\n"))
                 print("\n".join(lines), file=self._stream, flush=True)
-            except BrokenPipeError:
+            except OSError as exc:
+                if not has_gone(exc, self._stream):
+                    raise
                 silence(self._stream)

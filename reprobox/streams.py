@@ -1,9 +1,11 @@
-"""Write to standard streams whose reader may go away: a pager that was closed ends no training."""
+"""Write to standard streams whose reader may go away: a pager or a window that was closed ends no training."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 import sys
 from typing import TextIO, cast
 
@@ -13,11 +15,18 @@ def write_bytes(stream: TextIO, data: bytes) -> None:
     try:
         stream.buffer.write(data)
         stream.buffer.flush()
-    except BrokenPipeError:
-        silence(stream)
     except OSError as exc:
+        gone = has_gone(exc, stream)
         silence(stream)
-        raise name_stream(exc, stream) from exc
+        if not gone:
+            raise name_stream(exc, stream) from exc
+
+
+def has_gone(error: OSError, stream: TextIO) -> bool:
+    """Tell whether nobody is there to read: of a pipe, or at a terminal whose window was closed."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
 
 
 def name_stream(error: OSError, stream: TextIO) -> OSError:

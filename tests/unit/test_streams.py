@@ -2,16 +2,17 @@
 
 import io
 import os
+from pathlib import Path
 
 import pytest
 
 from reprobox.streams import escape_unprintable, write_bytes, write_line
 
 
-@pytest.fixture
-def deserted():
-    """A text stream into a pipe that nobody reads."""
-    reading, writing = os.pipe()
+@pytest.fixture(params=[os.pipe, os.openpty])
+def deserted(request):
+    """A text stream into a pipe that nobody reads, and to a terminal whose window was closed."""
+    reading, writing = request.param()
     os.close(reading)
     with os.fdopen(writing, "w") as stream:
         yield stream
@@ -22,6 +23,12 @@ def test_a_reader_that_went_away_is_no_error_then_or_later(deserted):
     write_line(deserted, "lost too")
     deserted.write("and this")
     deserted.flush()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_full_disk_is_an_error_that_names_the_stream():
+    with Path("/dev/full").open("w") as stream, pytest.raises(OSError, match=r"No space left.*standard output"):
+        write_bytes(stream, b"lost")
 
 
 def test_a_line_is_utf_8_whatever_the_locale_and_names_that_are_no_text_are_escaped():
