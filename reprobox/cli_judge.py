@@ -85,7 +85,7 @@ def judge_command(
     out = prepare_out(out)
     if len(bundles) == 1 and not bundles[0].is_dir():
         after = Aftermath(pdf, remove_image)
-        raise typer.Exit(_judge_one(bundles[0], out, options, after, watched or 1, as_json=as_json))
+        raise typer.Exit(_judge_one(bundles[0], out, options, after, watched, as_json=as_json))
     said = {"--contest": contest, "--runs": runs, "--seeds": seeds, "--allowed-signers": signers, "--out": out}
     words = [word for name, value in said.items() if value is not None for word in (name, str(value))]
     words += [word for text in inputs or () for word in ("--input", text)]
@@ -96,7 +96,8 @@ def judge_command(
     raise typer.Exit(_judge_many(files, out, options, words, jobs, browser, as_json=as_json))
 
 
-def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, at_once: int, *, as_json: bool) -> int:
+def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, watched: int, *, as_json: bool) -> int:
+    from reprobox.console import PlainReporter
     from reprobox.handover import judge_file
     from reprobox.judging.receive import choose_folder
     from reprobox.judging.text import describe_judgement, describe_rung
@@ -108,7 +109,10 @@ def _judge_one(path: Path, out: Path, options: JudgeOptions, after: Aftermath, a
     def on_rung(rung: Rung) -> None:
         show(describe_rung(rung))
 
-    judgement = judge_file(path, folder, options, after, open_settings(), on_rung, at_once)
+    settings = open_settings()
+    if watched:  # whoever asked for it shows of each entry the last line that it said
+        settings = replace(settings, reporter=PlainReporter(sys.stderr, tells_watched=True))
+    judgement = judge_file(path, folder, options, after, settings, on_rung, watched or 1)
     show(describe_judgement(judgement, folder))
     if as_json:
         print_json(judgement.to_json())

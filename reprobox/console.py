@@ -40,8 +40,10 @@ class _PlainTask:
 class PlainReporter:
     """One line per event, and one every few seconds for what takes long."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, tells_watched: bool = False) -> None:
+        """``tells_watched``: for somebody who shows the last line only, and keeps none."""
         self._stream = stream
+        self._tells_watched = tells_watched
         self._tasks: dict[str, _PlainTask] = {}
         self._lock = Lock()
 
@@ -77,8 +79,21 @@ class PlainReporter:
 
     @contextmanager
     def watch(self, name: str) -> Iterator[Tell]:
-        """Show nothing: of what goes on for hours, a log would hold a line each time."""
-        yield lambda text: None
+        """Show nothing, unless the last line alone is seen: a log would hold too many."""
+        if not self._tells_watched:
+            yield lambda text: None
+            return
+        said = time.monotonic()
+        self._print(name)
+
+        def tell(text: str) -> None:
+            nonlocal said
+            now = time.monotonic()
+            if now - said >= _PLAIN_INTERVAL:
+                said = now
+                self._print(f"{name}  {text}")
+
+        yield tell
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -249,6 +249,20 @@ def test_without_a_terminal_nothing_is_watched(capsys):
     assert out.getvalue() == ""
 
 
+def test_whoever_shows_the_last_line_alone_gets_one_every_few_seconds(monkeypatch):
+    clock = [time.monotonic()]
+    monkeypatch.setattr(console.time, "monotonic", lambda: clock[0])
+    out = io.StringIO()
+    with PlainReporter(out, tells_watched=True).watch("run 1 of 2") as tell:
+        for epoch in range(1, 10):
+            clock[0] += 2
+            tell(f"epoch {epoch} \x1b[2J")
+    assert out.getvalue().splitlines() == [
+        "run 1 of 2",
+        *(rf"run 1 of 2  epoch {epoch} \x1b[2J" for epoch in (3, 6, 9)),
+    ]
+
+
 def await_screen(terminal, is_there):
     """Return the lines of the screen as soon as they are what is waited for, or after ten seconds."""
     for _ in range(200):
