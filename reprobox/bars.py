@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import TextIO
 
 from rich.console import Console
@@ -30,7 +30,7 @@ class TerminalReporter:
         self._console = Console(file=outlive_terminal(stream), no_color=not color, highlight=False)
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # whatever is done aside may have bars of its own
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""

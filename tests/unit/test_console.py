@@ -214,6 +214,15 @@ def test_what_is_written_aside_stays_where_it_is_and_the_bars_come_back_below_it
     assert terminal.lines == ["row 0", "row 1", "row 2", *["and a note above"] * 2, "row 3"]
 
 
+def test_what_is_done_aside_may_have_a_bar_of_its_own(terminal):
+    reporter = make_reporter(terminal, {"TERM": "xterm"})
+    with reporter.watch("run 1 of 2"):
+        with reporter.aside(), show_activity(reporter, "look at what it left"):
+            print("row", file=terminal)
+        assert await_screen(terminal, lambda lines: len(lines) == 2) == ["row", "run 1 of 2 N s"]
+    assert terminal.lines == ["row"]
+
+
 def test_more_than_fit_are_cut_after_something_was_written_aside_too(terminal):
     reporter = make_reporter(terminal, {"TERM": "xterm"})
     with ExitStack() as stack:
