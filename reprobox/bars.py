@@ -61,7 +61,7 @@ class TerminalReporter:
         """Show a line with the time that the block has taken, and the last that it told."""
         progress, task = self._add_task(name, None, self._start_lines)
         try:
-            yield lambda text: progress.update(task, told=escape_unprintable(text))
+            yield lambda text: progress.update(task, told=text)
         finally:
             self.end_task(name)
 
@@ -102,8 +102,7 @@ class TerminalReporter:
 
     def _start_lines(self) -> Progress:
         name = TextColumn("{task.description}", markup=False, table_column=_make_column())
-        told = TextColumn("{task.fields[told]}", markup=False, table_column=_make_column(ratio=1))
-        return self._start(name, _AmountColumn(), told, expand=True, refresh_per_second=_LINES_PER_SECOND)
+        return self._start(name, _AmountColumn(), _ToldColumn(), expand=True, refresh_per_second=_LINES_PER_SECOND)
 
     def _start(self, *columns: ProgressColumn, expand: bool = False, refresh_per_second: float = 10) -> Progress:
         progress = Progress(
@@ -120,6 +119,16 @@ class TerminalReporter:
 
 def _make_column(*, max_width: int | None = None, ratio: int | None = None) -> Column:
     return Column(no_wrap=True, overflow="ellipsis", max_width=max_width, ratio=ratio)
+
+
+class _ToldColumn(ProgressColumn):
+    """What was told last; escaped when it is drawn, for a program may print thousands of lines a second."""
+
+    def __init__(self) -> None:
+        super().__init__(table_column=_make_column(ratio=1))
+
+    def render(self, task: Task) -> Text:
+        return Text(escape_unprintable(task.fields["told"]))
 
 
 class _AmountColumn(ProgressColumn):

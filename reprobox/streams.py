@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
 import sys
@@ -46,8 +45,8 @@ def outlive_terminal(stream: TextIO) -> TextIO:
     return cast(TextIO, _Terminal(stream))
 
 
-class _Terminal(io.TextIOBase):
-    """Once nothing can be written any more, everything is dropped."""
+class _Terminal:
+    """What Rich asks of a stream; once nothing can be written any more, everything is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -72,7 +71,7 @@ class _Terminal(io.TextIOBase):
         return self._stream.fileno()
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:
         return self._stream.encoding
 
 

@@ -1,5 +1,8 @@
 """What stands on a terminal."""
 
+import io
+import re
+
 import pyte
 
 
@@ -22,3 +25,23 @@ class Screen:
         while shown and not shown[-1]:
             shown.pop()
         return shown
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal, with a screen of 80 columns and 24 lines."""
+
+    def __init__(self):
+        super().__init__()
+        self._screen = Screen()
+        self._taken = 0
+
+    def isatty(self):
+        return True
+
+    @property
+    def lines(self):
+        """What stands on the screen, with N for seconds that went by."""
+        written = self.getvalue()
+        self._screen.take(written[self._taken :])
+        self._taken = len(written)
+        return [re.sub(r"\b\d+ s\b", "N s", line) for line in self._screen.lines]

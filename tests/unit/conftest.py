@@ -3,6 +3,15 @@
 import pytest
 
 from reprobox.compare import compare_files
+from tests.screens import Terminal
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal that keeps what is written to it."""
+    for name, value in (("COLUMNS", "80"), ("LINES", "24"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+    return Terminal()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from reprobox.bars import _AmountColumn
 from reprobox.console import PlainReporter, make_reporter
 from reprobox.reporting import format_count, show_activity, show_tasks
 from reprobox.sizes import format_size
-from tests.screens import Screen
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
@@ -89,31 +88,6 @@ def test_a_task_without_bytes_is_named_at_its_start():
     with show_activity(PlainReporter(out), "resolve the packages"):
         assert out.getvalue() == "resolve the packages\n"
     assert out.getvalue() == "resolve the packages\n"
-
-
-class _Terminal(io.StringIO):
-    def __init__(self):
-        super().__init__()
-        self._screen = Screen(80, 24)
-        self._taken = 0
-
-    def isatty(self):
-        return True
-
-    @property
-    def lines(self):
-        written = self.getvalue()
-        self._screen.take(written[self._taken :])
-        self._taken = len(written)
-        return [re.sub(r"\b\d+ s\b", "N s", line) for line in self._screen.lines]
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("LINES", "24")
-    monkeypatch.setenv("TERM", "xterm")
-    return _Terminal()
 
 
 def test_a_bar_has_name_size_and_fits_the_line(terminal):
@@ -251,7 +225,7 @@ def test_a_terminal_that_goes_away_ends_nothing(monkeypatch):
         reporter.end_task("torch")
 
 
-def test_without_a_terminal_nothing_is_watched(capsys):
+def test_without_a_terminal_nothing_is_watched():
     out = io.StringIO()
     with PlainReporter(out).watch("run 1 of 2") as tell, PlainReporter(out).aside():
         tell("epoch 1")

@@ -20,7 +20,6 @@ from reprobox.judging.judge import JudgeOptions
 from reprobox.judging.judgement import describe_file
 from reprobox.judging.summary import describe_counts, format_page, write_summary
 from reprobox.judging.terms import Contest, Metric
-from tests.screens import Screen
 
 CONTEST = Contest(name="Food", metric=Metric("accuracy"))
 
@@ -162,24 +161,6 @@ def test_on_a_terminal_there_is_a_table_of_all(capfd):
     assert "waiting" in shown
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    for name, value in (("COLUMNS", "80"), ("LINES", "24"), ("TERM", "xterm")):
-        monkeypatch.setenv(name, value)
-    return Terminal()
-
-
-def look(terminal):
-    screen = Screen(80, 24)
-    screen.take(terminal.getvalue())
-    return screen.lines
-
-
 def test_a_terminal_that_goes_away_ends_no_judging(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     ours, theirs = os.openpty()
@@ -194,7 +175,7 @@ def test_a_long_reason_leaves_name_and_verdict_whole(terminal):
     with Display(files, terminal, live=True, color=False) as display:
         display.finish(BatchRow("a.reprobox", "a", "NOT COMPARABLE", "for many reasons " * 20, 1))
         display.say(files[1], "rung 1")
-    first, second = look(terminal)
+    first, second = terminal.lines
     assert first.startswith("a.reprobox ")
     assert " NOT COMPARABLE  for many reasons for" in first
     assert second.startswith("longlonglonglonglonglongl…  judging         rung 1")
@@ -208,14 +189,14 @@ def test_of_more_than_fit_those_being_judged_are_seen_and_all_in_the_end(termina
         display.say(files[30], "rung 2")
         display.say(files[31], "rung 1")
         display._live.refresh()
-        shown = look(terminal)
+        shown = terminal.lines
     assert shown[0] == "30 of 40 judged"
     assert [line.split() for line in shown[1:4]] == [
         ["30.reprobox", "judging", "rung", "2"],
         ["31.reprobox", "judging", "rung", "1"],
         ["32.reprobox", "waiting"],
     ]
-    assert [line.split()[0] for line in look(terminal)] == [path.name for path in files[-23:]]
+    assert [line.split()[0] for line in terminal.lines] == [path.name for path in files[-23:]]
 
 
 @pytest.mark.parametrize(

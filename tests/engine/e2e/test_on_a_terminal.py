@@ -76,7 +76,6 @@ def test_seeds_at_once_show_what_they_print_and_leave_their_rows(make_project):
     assert re.search(r"run 2 of 4, seed [0-9]+ [0-9]+ s epoch [1-4]", shown)
     rows = [line for line in screen if line.startswith("seed ")]
     assert len(rows) == 5
-    assert len(rows) == 5
     assert screen[:5] == rows
 
 
